@@ -1,0 +1,130 @@
+"""JSON in and out: strict both ways, so that what is stored and sent can be read by anybody."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+#: Deepest nesting of a request body; deeper ones are refused before they cost anything.
+MAX_DEPTH = 32
+
+_decode = msgspec.json.Decoder().decode
+
+
+class InvalidJSON(ValueError):
+    """The text is not the strict JSON that densefog takes; the message says why."""
+
+
+def loads(body: bytes | str) -> Any:  # noqa: ANN401
+    """Decode one JSON document.
+
+    Refused beside what RFC 8259 refuses: duplicate keys, NaN and infinities, lone surrogates, numbers out of
+    range and more than `MAX_DEPTH` levels.
+
+    Raises:
+        InvalidJSON: the message says what is wrong, and where, without quoting the document.
+    """
+    try:
+        value = _decode(body)
+        keys = _count_keys(value, MAX_DEPTH)
+    except RecursionError:
+        raise InvalidJSON(f"it is nested more than {MAX_DEPTH} levels deep") from None
+    except UnicodeDecodeError:
+        raise InvalidJSON("it is not UTF-8 text") from None
+    except msgspec.DecodeError as exc:
+        raise InvalidJSON(_reason(body, str(exc))) from None
+    # Each key has its colon: with no more colons than keys there can be no duplicate. Only the rare
+    # document with colons inside strings is read a second time.
+    if keys != body.count(b":" if isinstance(body, bytes) else ":"):  # type: ignore[arg-type]
+        json.loads(body, object_pairs_hook=_unique)
+    return value
+
+
+def _count_keys(value: object, depth: int) -> int:
+    """Return the number of keys in ``value``; RecursionError when it is deeper than ``depth``."""
+    if type(value) is dict:
+        if not depth:
+            raise RecursionError
+        keys = len(value)
+        for item in value.values():
+            if type(item) is dict or type(item) is list:
+                keys += _count_keys(item, depth - 1)
+        return keys
+    if type(value) is list:
+        if not depth:
+            raise RecursionError
+        return sum(_count_keys(item, depth - 1) for item in value if type(item) is dict or type(item) is list)
+    return 0
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidJSON(f"the key {twice[:50]!r} stands in it twice")
+    return seen
+
+
+def _reason(body: bytes | str, message: str) -> str:
+    """Put msgspec's words into ours where a client needs more than it says."""
+    text = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
+    if not text.strip():
+        return "it is empty"
+    if any(name in text for name in (b"NaN", b"Infinity")) and "invalid character" in message:
+        return "NaN and Infinity are not JSON"
+    if "truncated" in message and b"\\u" in text:
+        return "it is cut off, or a \\u escape is half of a surrogate pair"
+    return message.removeprefix("JSON is malformed: ")
+
+
+def _default(value: object) -> Any:  # noqa: ANN401
+    """Turn what `json` does not know into what it does."""
+    if hasattr(value, "jsonable"):
+        return value.jsonable()
+    if isinstance(value, datetime):
+        utc = value if value.tzinfo is None else value.astimezone(UTC)
+        return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_compact = json.JSONEncoder(default=_default, allow_nan=False, ensure_ascii=False).encode
+_pretty = partial(json.dumps, default=_default, allow_nan=False, ensure_ascii=False, indent=4, sort_keys=True)
+
+
+def dumps(value: object, *, pretty: bool = False) -> str:
+    """Encode ``value`` as JSON text.
+
+    A ``.jsonable()`` method wins over everything but the JSON types; datetimes are written as
+    ``%Y-%m-%dT%H:%M:%SZ`` (naive ones are UTC), sets, tuples and generators as arrays.
+
+    Args:
+        value: what to encode.
+        pretty: 4 spaces of indent and sorted keys.
+
+    Raises:
+        TypeError: something in it is not JSON.
+        ValueError: a NaN or an infinity, or a structure that contains itself.
+    """
+    return _pretty(value) if pretty else _compact(value)
