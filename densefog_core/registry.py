@@ -32,18 +32,19 @@ class Registry(Generic[T]):
         self.kind = kind
         self._values: dict[str, T] = {}
         self._owners: dict[str, str] = {}
+        self._replacements: dict[str, tuple[T, str]] = {}
         self._owner = APPLICATION
         self._frozen = False
 
     @contextmanager
     def owned_by(self, owner: str) -> Iterator[None]:
         """Take everything added in the block as ``owner``'s; when the block raises, nothing of it stays."""
-        before = self._owner, dict(self._values), dict(self._owners)
+        before = self._owner, dict(self._values), dict(self._owners), dict(self._replacements)
         self._owner = owner
         try:
             yield
         except BaseException:
-            _, self._values, self._owners = before
+            _, self._values, self._owners, self._replacements = before
             raise
         finally:
             self._owner = before[0]
@@ -54,33 +55,34 @@ class Registry(Generic[T]):
         Raises:
             RegistrationError: the name is taken (both owners are named), or start-up is over.
         """
+        self._check_open(name)
         if name in self._values:
-            raise RegistrationError(
-                f"{self.kind} {name!r} is registered twice: by {self._owners[name]} and by {self._owner}; "
-                f"uninstall or disable one, or let the later one call registry.replace()"
-            )
-        self._put(name, value)
+            raise self._taken(name, self._owners[name], "or let one of them call registry.replace()")
+        self._values[name] = value
+        self._owners[name] = self._owner
 
     def replace(self, name: str, value: T) -> None:
-        """Register ``value`` as ``name`` in place of what another plugin registered.
+        """Register ``value`` as ``name`` in place of what another plugin registers, before or after.
 
         Raises:
-            RegistrationError: there is nothing to replace, or start-up is over.
+            RegistrationError: another plugin replaces it too, or start-up is over.
         """
-        if name not in self._values:
-            raise RegistrationError(
-                f"{self._owner} replaces {self.kind} {name!r}, but nobody registered it"
-                f"{did_you_mean(name, self._values)}"
-            )
-        self._put(name, value)
+        self._check_open(name)
+        if name in self._replacements:
+            raise self._taken(name, self._replacements[name][1], "only one can replace it")
+        self._replacements[name] = value, self._owner
 
-    def _put(self, name: str, value: T) -> None:
+    def _taken(self, name: str, owner: str, remedy: str) -> RegistrationError:
+        return RegistrationError(
+            f"{self.kind} {name!r} is registered twice: by {owner} and by {self._owner}; "
+            f"uninstall or disable one, {remedy}"
+        )
+
+    def _check_open(self, name: str) -> None:
         if self._frozen:
             raise RegistrationError(
                 f"{self._owner} registers {self.kind} {name!r} after start-up; register it in a hook"
             )
-        self._values[name] = value
-        self._owners[name] = self._owner
 
     def get(self, name: str) -> T:
         """Return the value registered as ``name``.
@@ -101,7 +103,17 @@ class Registry(Generic[T]):
         return self._owners[name]
 
     def freeze(self) -> dict[str, T]:
-        """End registration and return the plain dict that requests and jobs read."""
+        """End registration and return the plain dict that requests and jobs read.
+
+        Raises:
+            RegistrationError: something was to be replaced that nobody registered.
+        """
+        for name, (value, owner) in self._replacements.items():
+            if name not in self._values:
+                raise RegistrationError(
+                    f"{owner} replaces {self.kind} {name!r}, but nobody registers it{did_you_mean(name, self._values)}"
+                )
+            self._values[name], self._owners[name] = value, owner
         self._frozen = True
         return self._values
 

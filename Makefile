@@ -1,0 +1,42 @@
+# The commands people type. `make serve` and `make test` need Python 3.11 or newer with venv, and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+# What the tests use beside `dev`; `mysql` needs a C compiler and libmariadb-dev.
+EXTRAS ?= dev
+PORT ?= 8080
+BIN := $(VENV)/bin
+DECLARED := setup.cfg setup.py pyproject.toml examples/stratus/setup.cfg
+
+.PHONY: serve test chaos lint types bench clean venv
+
+serve: $(VENV)/.serve
+	$(BIN)/densefog-serve --port $(PORT) --app-root examples/stratus
+
+test: $(VENV)/.test
+	$(BIN)/pytest -m "not chaos"
+
+chaos: $(VENV)/.test
+	$(BIN)/pytest -m chaos
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+venv: $(VENV)/.test
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.serve: $(DECLARED) | $(BIN)/python
+	$(BIN)/pip install --quiet -e . -e examples/stratus
+	touch $@
+
+$(VENV)/.test: $(DECLARED) | $(BIN)/python
+	$(BIN)/pip install --quiet -e '.[$(EXTRAS)]' -e examples/stratus
+	touch $@ $(VENV)/.serve
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info examples/*/*.egg-info examples/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,31 @@
+"""densefog's core: actions, jobs, errors, notices and the plugins that carry them out."""
+
+from __future__ import annotations
+
+from densefog_core import config, errors
+from densefog_core.actions import action
+from densefog_core.context import current_job, get_context_id, request
+from densefog_core.errors import iaas_error, project_error
+from densefog_core.hookspecs import hookimpl
+from densefog_core.jobs import enqueue, enqueue_many, job
+from densefog_core.params import validate_request
+from densefog_core.plugins import require
+from densefog_core.redact import Secret
+
+__all__ = [
+    "Secret",
+    "action",
+    "config",
+    "current_job",
+    "enqueue",
+    "enqueue_many",
+    "errors",
+    "get_context_id",
+    "hookimpl",
+    "iaas_error",
+    "job",
+    "project_error",
+    "request",
+    "require",
+    "validate_request",
+]

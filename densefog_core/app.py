@@ -1,0 +1,316 @@
+"""The application: its plugins, its registries, its store. There is one in a process, and one in a test."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from types import ModuleType
+from typing import Any, Protocol
+
+from densefog_core import builtin, logs
+from densefog_core.actions import ActionRegistry
+from densefog_core.config import CONF, Config
+from densefog_core.context import Request, RunningJob, current_app, set_current_app
+from densefog_core.discovery import ACTIONS, JOBS, PLUGINS, Found
+from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
+from densefog_core.hookspecs import hookimpl
+from densefog_core.jobs import JobEvent, JobRegistry, JobSpec, JobStore, new_job
+from densefog_core.notify import ChannelFactory, Notifier
+from densefog_core.plugins import PluginRecord, Plugins, fatal
+from densefog_core.registry import Registry
+
+_logger = logging.getLogger("densefog.app")
+
+
+class Transport(Protocol):
+    """Carries requests to an `Api`."""
+
+    #: The API as a WSGI application, for other servers.
+    wsgi_app: Callable[..., Iterable[bytes]]
+
+    def test_client(self) -> Any:  # noqa: ANN401 - werkzeug's, or what fits the transport
+        """Return a client that calls the API without a socket."""
+
+    def listen(self, host: str, port: int) -> str:
+        """Accept connections in the background and return the address, ``http://127.0.0.1:8080``.
+
+        Raises:
+            StartupError: the address cannot be used.
+        """
+
+    def stop(self, timeout: float) -> bool:
+        """Stop accepting, let requests finish for ``timeout`` seconds; return whether all did."""
+
+
+class Worker(Protocol):
+    """Runs the jobs of a store."""
+
+    def start(self) -> None:
+        """Run jobs until `stop` is called."""
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Take no more jobs, let running ones finish for ``timeout`` seconds, put back the rest; then end `start`."""
+
+    def run_pending(self) -> int:
+        """Run what is due now, in this thread, and return the number run."""
+
+
+TransportFactory = Callable[[Any], Transport]
+WorkerFactory = Callable[..., Worker]
+StoreFactory = Callable[["App"], JobStore]
+
+
+class _Core:
+    """The core's own part in the calls that plugins wrap."""
+
+    @hookimpl(trylast=True)
+    def densefog_call_action(self, request: Request, handler: Callable[[Request], Any]) -> Any:  # noqa: ANN401
+        return handler(request)
+
+    @hookimpl(trylast=True)
+    def densefog_call_job(self, job: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
+        return handler(job)
+
+
+class App:
+    """Everything that was registered, and what is built of it.
+
+    Attributes:
+        config: the settings.
+        plugins: the plugin host.
+        actions, jobs, errors, channels, transports, workers, stores: the registries.
+        notifier: tells channels of failed jobs.
+        access_log: where each call's line goes.
+        wake_listeners: called after a job was enqueued that is due now.
+        draining: set while the process shuts down.
+    """
+
+    def __init__(self, config: Config = CONF) -> None:
+        self.config = config
+        self.plugins = Plugins(config)
+        self.actions = ActionRegistry()
+        self.jobs = JobRegistry()
+        self.errors = ErrorTable()
+        self.channels: Registry[ChannelFactory] = Registry("channel")
+        self.transports: Registry[TransportFactory] = Registry("transport")
+        self.workers: Registry[WorkerFactory] = Registry("worker")
+        self.stores: Registry[StoreFactory] = Registry("store")
+        self.notifier = Notifier(self)
+        self.access_log = logs.AccessLog()
+        self.wake_listeners: list[Callable[[], None]] = []
+        self.draining = False
+        self.job_specs: dict[str, JobSpec] = {}
+        self._store: JobStore | None = None
+        self._store_lock = threading.Lock()
+        self._started = False
+
+    # -- start-up ------------------------------------------------------------------------------------------
+
+    def load(self, found: Sequence[Found] | None = None, plugins: Iterable[object] = ()) -> App:
+        """Load the installed plugins, fill the registries and freeze them.
+
+        Args:
+            found: entry points to take; None discovers the installed ones.
+            plugins: plugin objects to register beside them.
+
+        Raises:
+            StartupError: one line that says what is wrong; ``plugins.records`` is complete all the same.
+        """
+        self.plugins.discover(found)
+        for plugin in plugins:
+            self.plugins.add(plugin)
+        with self.actions.owned_by("densefog"):
+            builtin.register(self.actions)
+        conflicts = [error for record in list(self.plugins.loaded()) if (error := self._register(record))]
+        if conflicts:
+            raise conflicts[0]
+        self.plugins.check()
+        self.job_specs = self.jobs.freeze()
+        for registry in self._registries():
+            registry.freeze()
+        self.errors.freeze()
+        return self
+
+    def _registries(self) -> tuple[Registry[Any], ...]:
+        return self.actions, self.jobs, self.channels, self.transports, self.workers, self.stores
+
+    def _register(self, record: PluginRecord) -> StartupError | None:
+        """Let one plugin fill the registries; when it fails, nothing of it stays."""
+        try:
+            with ExitStack() as stack:
+                for registry in (*self._registries(), self.errors):
+                    stack.enter_context(registry.owned_by(record.found.owner))
+                self._call_registrations(record)
+        except RegistrationError as exc:
+            record.fail("rejected", str(exc), exc)
+            return exc
+        except Exception as exc:  # noqa: BLE001 - a plugin that is merely installed is isolated
+            if fatal(exc):
+                raise
+            self.plugins.drop(record, exc)
+        return None
+
+    def _call_registrations(self, record: PluginRecord) -> None:
+        if record.found.group == ACTIONS:
+            register_handlers(self.actions, record, "__densefog_action__")
+        elif record.found.group == JOBS:
+            register_handlers(self.jobs, record, "__densefog_job__")
+        else:
+            for what in ("actions", "jobs", "errors", "channels", "transports", "workers", "stores"):
+                hook = f"densefog_register_{what}"
+                for owner, implementation in self.plugins.implementations(hook):
+                    if owner is record:
+                        implementation(registry=getattr(self, what))
+
+    def start(self) -> App:
+        """Become the application of this process and run the start-up hooks; a second call does nothing.
+
+        Raises:
+            PluginError: a plugin's ``densefog_startup`` raised.
+        """
+        if not self._started:
+            self._started = True
+            set_current_app(self)
+            self.plugins.register_core(_Core())
+            self._observers = self.plugins.implementations("densefog_job_event")
+            for record, startup in self.plugins.implementations("densefog_startup"):
+                try:
+                    startup(app=self)
+                except StartupError:
+                    raise
+                except Exception as exc:
+                    raise PluginError(f"{record.found.owner} cannot start: {type(exc).__name__}: {exc}") from exc
+        return self
+
+    def shutdown(self) -> None:
+        """Run the shutdown hooks, the last plugin first, and close the store."""
+        for record, stop in reversed(self.plugins.implementations("densefog_shutdown")):
+            try:
+                stop(app=self)
+            except Exception:  # noqa: BLE001 - the others must still let go of what they hold
+                _logger.exception("%s failed to shut down", record.found.owner)
+        self.notifier.stop(self.config.drain_timeout)
+        if self._store is not None:
+            self._store.close()
+
+    # -- requests ------------------------------------------------------------------------------------------
+
+    def action_caller(self) -> Callable[[Request, Callable[[Request], Any]], Any]:
+        """Return how a handler is called: through the hook when a plugin wraps calls, directly otherwise."""
+        hook = self.plugins.hook.densefog_call_action
+        if self.plugins.is_wrapped("densefog_call_action"):
+            return lambda request, handler: hook(request=request, handler=handler)
+        return lambda request, handler: handler(request)
+
+    def map_error(self, error: Exception) -> Exception | None:
+        """Ask the plugins what an exception means that no class in the error table covers."""
+        answer: Exception | None = self.plugins.hook.densefog_map_error(error=error)
+        return answer
+
+    # -- jobs ----------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> JobStore:
+        """The job store that ``CONF.store`` names, made when it is first needed."""
+        if self._store is None:
+            with self._store_lock:
+                if self._store is None:
+                    store = self.pick(self.stores, self.config.store)(self)
+                    store.on_enqueued = self._wake
+                    self._store = store
+        return self._store
+
+    def _wake(self) -> None:
+        for listener in self.wake_listeners:
+            listener()
+
+    def enqueue(self, action: str, params: Mapping[str, Any] | None = None, **options: Any) -> str:  # noqa: ANN401
+        """Enqueue a job in this application; see `densefog_core.enqueue`."""
+        return self.store.enqueue([new_job(self.job_specs, action, params, **options)])[0]
+
+    def call_job(self, running: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
+        """Run a job's handler, through the hook when a plugin wraps it."""
+        if self.plugins.is_wrapped("densefog_call_job"):
+            return self.plugins.hook.densefog_call_job(job=running, handler=handler)
+        return handler(running)
+
+    def emit(self, event: JobEvent) -> None:
+        """Tell observers and channels what happened to a job; never raises."""
+        for record, observe in self._observers:
+            try:
+                observe(event=event)
+            except Exception:  # noqa: BLE001 - an observer must not harm the job or other observers
+                _logger.exception("%s failed on the event %s of %s", record.found.owner, event.kind, event.job.id)
+        self.notifier.handle(event)
+
+    # -- the rest ------------------------------------------------------------------------------------------
+
+    def pick(self, registry: Registry[Any], name: str) -> Any:  # noqa: ANN401
+        """Return what the configuration names.
+
+        Raises:
+            RegistrationError: nothing has that name; says so, and why a plugin of that name is not loaded.
+        """
+        try:
+            return registry.get(name)
+        except RegistrationError as exc:
+            raise RegistrationError(f"{exc}{self.plugins.explain(name)}") from None
+
+    def health(self, kind: str) -> dict[str, str | None]:
+        """Return every check's name with None when well, or with what is wrong.
+
+        Args:
+            kind: ``live`` or ``ready``; nothing is ready while the process drains.
+        """
+        checks: dict[str, str | None] = {}
+        if kind == "ready":
+            checks["draining"] = "shutting down" if self.draining else None
+        for record, check in self.plugins.implementations("densefog_health"):
+            try:
+                checks.update(check(kind=kind) or {})
+            except Exception as exc:  # noqa: BLE001 - a check that fails says that something is wrong
+                checks[record.name] = f"{type(exc).__name__}: {exc}"
+        return checks
+
+
+def register_handlers(registry: ActionRegistry | JobRegistry, record: PluginRecord, mark: str) -> None:
+    """Register what an entry point of actions or jobs names, in any of its three forms.
+
+    A function is registered under the entry point's name, a mapping under its keys, and of a module the functions that
+    carry the mark.
+
+    Raises:
+        RegistrationError: it is none of these, or holds nothing.
+    """
+    value = record.plugin
+    if isinstance(value, ModuleType):
+        marked = [one for one in vars(value).values() if callable(one) and hasattr(one, mark)]
+        home = value.__name__.partition(".")[0]
+        handlers = {getattr(one, mark)[0]: one for one in marked if one.__module__.partition(".")[0] == home}
+    elif isinstance(value, Mapping):
+        handlers = dict(value)
+    elif callable(value):
+        handlers = {record.name: value}
+    else:
+        raise RegistrationError(f"{record.found.owner}: {record.found.value} is no function, mapping or module")
+    if not handlers:
+        raise RegistrationError(f"{record.found.owner}: there is no {registry.kind} in {record.found.value}")
+    for name, handler in handlers.items():
+        registry.add(name, handler)
+
+
+def get_app() -> App:
+    """Return this process's application, loaded and started; the first call makes it.
+
+    Raises:
+        StartupError: it cannot start.
+    """
+    try:
+        return current_app()
+    except RuntimeError:
+        return App().load().start()
+
+
+__all__ = ["PLUGINS", "App", "Transport", "Worker", "get_app"]

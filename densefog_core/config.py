@@ -1,0 +1,295 @@
+"""Settings: ``CONF``, where its values come from, and how plugins declare their own.
+
+A value given to `Config.apply` wins over the environment, that over ``densefog.toml``, that over the default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from densefog_core.errors import ConfigError
+from densefog_core.registry import did_you_mean
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("expected true or false")
+
+
+def _names(value: object) -> list[str]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, Iterable):
+        raise ValueError("expected names separated by commas")
+    return [name for name in (str(item).strip() for item in items) if name]
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError("expected a whole number")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _text(value: object) -> str:
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+#: How a setting's value is read from the text of the environment or the value in the file.
+_READERS: dict[type, Callable[[object], Any]] = {
+    bool: _boolean,
+    int: _integer,
+    float: lambda value: float(value),  # type: ignore[arg-type]
+    str: _text,
+    list: _names,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One declared setting.
+
+    Attributes:
+        name: the attribute of ``CONF``.
+        type: ``str``, ``int``, ``float``, ``bool`` or ``list`` (of names, a comma list in the environment).
+        default: the value when nothing sets it.
+        env: environment variables, the first that is set counts; ``DENSEFOG_<NAME>`` always follows them.
+        aliases: other names that `Config.apply` and the file take.
+        minimum: least number allowed.
+        choices: the only values allowed.
+        plugin: the plugin it belongs to; ``slack_webhook_url`` of plugin ``slack`` is ``webhook_url`` below
+            ``[plugins.slack]`` in the file.
+        secret: its value is never shown.
+        help: one sentence for the reference.
+    """
+
+    name: str
+    type: type = str
+    default: Any = None
+    env: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    minimum: float | None = None
+    choices: tuple[str, ...] = ()
+    plugin: str | None = None
+    secret: bool = False
+    help: str = ""
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Names of the environment variables, in the order in which they count."""
+        return tuple(dict.fromkeys((*self.env, f"DENSEFOG_{self.name.upper()}")))
+
+    def read(self, value: object, source: str) -> Any:  # noqa: ANN401
+        """Return ``value`` as the setting's type.
+
+        Args:
+            value: what was given; None stays None.
+            source: where it was given, for the message.
+
+        Raises:
+            ConfigError: it is not of that type or out of range.
+        """
+        if value is None:
+            return None
+        shown = "the value" if self.secret else repr(value)
+        try:
+            result = _READERS[self.type](value)
+        except (TypeError, ValueError):
+            kind = {list: "names separated by commas", bool: "true or false"}.get(self.type, self.type.__name__)
+            raise ConfigError(f"setting {self.name} ({source}): {shown} is not {kind}") from None
+        if self.minimum is not None and result < self.minimum:
+            raise ConfigError(f"setting {self.name} ({source}): {shown} is less than {self.minimum:g}")
+        if self.choices and result not in self.choices:
+            raise ConfigError(f"setting {self.name} ({source}): {shown} is none of {', '.join(self.choices)}")
+        return result
+
+
+CORE_SETTINGS = (
+    Setting(name="app_root", help="The application's folder; added to sys.path."),
+    Setting(name="log_dir", env=("LOG_DIR",), aliases=("log_path",), help="Folder of the log files; - is stderr."),
+    Setting(name="log_format", default="text", choices=("text", "json"), help="One line of text or JSON an entry."),
+    Setting(name="debug", type=bool, default=False, env=("DEBUG",), help="Tracebacks in replies; never in production."),
+    Setting(name="gevent", type=bool, default=False, help="Make the standard library cooperative (monkey patching)."),
+    Setting(name="http_status", default="ok", choices=("ok", "map"), help="Errors as HTTP 200, or as real statuses."),
+    Setting(name="trusted_proxies", type=list, default=[], help="Addresses or networks whose X-Forwarded-For counts."),
+    Setting(name="transport", default="wsgi", help="The transport plugin that serves APIs."),
+    Setting(name="worker", default="gevent", help="The worker plugin that runs jobs."),
+    Setting(name="store", default="models", help="The store plugin that keeps jobs."),
+    Setting(name="db_host", env=("DB_HOST",), help="MySQL or MariaDB server; unset takes SQLite in app_root."),
+    Setting(name="db_port", type=int, default=3306, env=("DB_PORT",), minimum=1, help="Its TCP port."),
+    Setting(name="db_user", env=("DB_USER",), help="Its user."),
+    Setting(name="db_password", env=("DB_PASSWORD",), secret=True, help="The user's password."),
+    Setting(name="db_database", env=("DB_DATABASE",), help="The database's name."),
+    Setting(name="db_url", env=("DB_URL",), secret=True, help="A SQLAlchemy URL; wins over the five above."),
+    Setting(name="pick_size", type=int, default=10, env=("WORKER_PICK_SIZE",), minimum=1, help="Jobs a claim takes."),
+    Setting(name="exec_size", type=int, default=10, env=("WORKER_EXEC_SIZE",), minimum=1, help="Jobs that run at once."),
+    Setting(name="exec_timeout", type=float, default=600.0, env=("WORKER_EXEC_TIMEOUT",), minimum=0.1,
+            help="Seconds a try may take."),
+    Setting(name="poll_interval", type=float, default=2.0, env=("WORKER_POLL_INTERVAL",), minimum=0.05,
+            help="Most seconds between polls of an idle worker."),
+    Setting(name="lease", type=float, default=60.0, env=("WORKER_LEASE",), minimum=4,
+            help="Seconds without a heartbeat after which a job is taken from its worker."),
+    Setting(name="job_retention", type=float, default=None, env=("WORKER_JOB_RETENTION",), minimum=60,
+            help="Seconds after which ended jobs are deleted; unset keeps them."),
+    Setting(name="drain_timeout", type=float, default=30.0, env=("DRAIN_TIMEOUT",), minimum=0,
+            help="Seconds that running requests and jobs get at shutdown."),
+    Setting(name="notify_channels", type=list, env=("NOTIFY_CHANNELS",), help="Channels that are told of failed jobs."),
+    Setting(name="notify_allow_http", type=bool, default=False, env=("NOTIFY_ALLOW_HTTP",),
+            help="Let channels send to http addresses."),
+    Setting(name="enabled_plugins", type=list, env=("DENSEFOG_PLUGINS",),
+            help="The only plugins of other distributions that are loaded; unset loads all installed ones."),
+    Setting(name="disabled_plugins", type=list, default=[], env=("DENSEFOG_DISABLE_PLUGINS",),
+            help="Plugins that are not imported."),
+    Setting(name="required_plugins", type=list, default=[], help="Plugins without which start-up stops."),
+    Setting(name="strict_plugins", type=bool, default=False, help="Any plugin that is not loaded stops start-up."),
+)
+
+
+class Config:
+    """The settings, as attributes. There is one, ``CONF``, from import on."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, Setting] = {}
+        self._aliases: dict[str, str] = {}
+        self._applied: dict[str, Any] = {}
+        self._file: dict[str, Any] = {}
+        self._file_name = ""
+        self._values: dict[str, Any] = {}
+        for setting in CORE_SETTINGS:
+            self.declare(setting)
+
+    def setup(self, **settings: Any) -> Config:  # noqa: ANN401
+        """Read the environment again, apply ``settings`` (the original takes ``gevent=True`` here); return ``CONF``."""
+        for setting in self._settings.values():
+            self._resolve(setting)
+        return self.apply(**settings)
+
+    def apply(self, **settings: Any) -> Config:  # noqa: ANN401
+        """Set settings; a name that nobody declared becomes an attribute for the application's own use.
+
+        Raises:
+            ConfigError: a value is not of the setting's type or out of range.
+        """
+        for given, value in settings.items():
+            name = self._aliases.get(given, given)
+            if name.startswith("_") or name in dir(Config):
+                raise ConfigError(f"setting {given}: the name is taken by the configuration itself")
+            setting = self._settings.get(name)
+            self._applied[name] = value if setting is None else setting.read(value, "given to apply()")
+            self._values[name] = self._applied[name]
+        return self
+
+    def load_file(self, path: str | Path) -> Config:
+        """Read a ``densefog.toml``: settings at the top, options of plugin x below ``[plugins.x]``.
+
+        Raises:
+            ConfigError: it cannot be read, or a value is wrong.
+        """
+        try:
+            self._file = tomllib.loads(Path(path).read_text())
+        except OSError as exc:
+            raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise ConfigError(f"{path} is not TOML: {exc}") from None
+        self._file_name = str(path)
+        return self.setup()
+
+    def declare(self, setting: Setting) -> None:
+        """Add a setting, for ``densefog_configure`` hooks; declaring the same one again changes nothing.
+
+        Raises:
+            ConfigError: another setting has the name, or the value that is set does not fit.
+        """
+        before = self._settings.get(setting.name)
+        if before is not None and before != setting:
+            raise ConfigError(f"setting {setting.name} is declared twice, differently")
+        self._settings[setting.name] = setting
+        for alias in setting.aliases:
+            self._aliases[alias] = setting.name
+            if alias in self._applied:
+                self._applied[setting.name] = self._applied.pop(alias)
+        if setting.name in self._applied:
+            self._applied[setting.name] = setting.read(self._applied[setting.name], "given to apply()")
+        self._resolve(setting)
+
+    def _resolve(self, setting: Setting) -> None:
+        if setting.name in self._applied:
+            self._values[setting.name] = self._applied[setting.name]
+            return
+        for variable in setting.environment:
+            if os.environ.get(variable):
+                self._values[setting.name] = setting.read(os.environ[variable], f"environment {variable}")
+                return
+        value = self._from_file(setting)
+        self._values[setting.name] = setting.default if value is None else setting.read(value, self._file_name)
+
+    def _from_file(self, setting: Setting) -> Any:  # noqa: ANN401
+        for name in (setting.name, *setting.aliases):
+            if name in self._file:
+                return self._file[name]
+        if setting.plugin is None:
+            return None
+        return self.plugin_options(setting.plugin).get(setting.name.removeprefix(f"{setting.plugin}_"))
+
+    def plugin_options(self, plugin: str) -> Mapping[str, Any]:
+        """Return the table ``[plugins.<plugin>]`` of the file, or an empty one.
+
+        Raises:
+            ConfigError: it is not a table.
+        """
+        tables = self._file.get("plugins", {})
+        options = tables.get(plugin, {}) if isinstance(tables, dict) else None
+        if not isinstance(options, dict):
+            raise ConfigError(f"{self._file_name}: [plugins.{plugin}] must be a table")
+        return options
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every declared setting by name."""
+        return self._settings
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        try:
+            return self.__dict__["_values"][self.__dict__["_aliases"].get(name, name)]
+        except KeyError:
+            raise AttributeError(f"no setting {name!r}{did_you_mean(name, self.__dict__.get('_values', ()))}") from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            self.apply(**{name: value})
+
+    def __repr__(self) -> str:
+        return f"<Config of {len(self._values)} settings>"
+
+    def require(self, *names: str) -> None:
+        """Check that settings which have no default are set.
+
+        Raises:
+            ConfigError: one is not; says how to set it.
+        """
+        for name in names:
+            if self._values.get(name) in (None, ""):
+                raise ConfigError(
+                    f"setting {name} is not set: config.setup().apply({name}=...), --{name.replace('_', '-')}, or "
+                    f"{' or '.join(self._settings[name].environment)}"
+                )
+
+
+#: The settings of this process.
+CONF = Config()
+
+
+def setup(**settings: Any) -> Config:  # noqa: ANN401
+    """Return ``CONF`` with the environment read again; see `Config.setup`."""
+    return CONF.setup(**settings)

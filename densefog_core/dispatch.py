@@ -1,0 +1,170 @@
+"""One request in, one reply out. Knows no HTTP."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from densefog_core import jsontext
+from densefog_core.context import Request, _scope, new_context_id
+from densefog_core.errors import UnknownAction
+from densefog_core.errors.iaas_error import ValidationError
+
+if TYPE_CHECKING:
+    from densefog_core.actions import ActionSpec
+    from densefog_core.app import App
+
+_logger = logging.getLogger("densefog.dispatch")
+_request_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer to one call.
+
+    Attributes:
+        text: the envelope as JSON.
+        ret_code: 0, or the error's number.
+        context_id: to be sent back as ``X-Request-Id``.
+    """
+
+    text: str
+    ret_code: int
+    context_id: str
+
+
+@dataclass(slots=True)
+class Call:
+    """What a transport hands over.
+
+    Attributes:
+        body: the request's body.
+        headers: its headers.
+        remote_addr: the client's address, proxies that are trusted looked through.
+        action: the action when the address names it instead of the body.
+        pretty: indent the reply.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    remote_addr: str | None = None
+    action: str | None = None
+    pretty: bool = False
+
+
+class Dispatcher:
+    """Serves the actions of one API."""
+
+    def __init__(self, app: App, api: str, actions: dict[str, ActionSpec], *, debug: bool) -> None:
+        self._app = app
+        self._api = api
+        self._actions = actions
+        self._debug = debug
+        self._call_action = app.action_caller()
+        self._access: Callable[[str, str, str, int, float, int], None] = app.access_log.write
+
+    def dispatch(self, call: Call) -> Reply:
+        """Answer one call; whatever goes wrong is answered too."""
+        started = time.perf_counter()
+        inbound = call.headers.get("X-Request-Id")
+        context_id = inbound if inbound and _request_id(inbound) else new_context_id()
+        request = Request(
+            self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
+        )
+        token = _scope.set(request)
+        spec = None
+        try:
+            try:
+                spec = self._find(request, call)
+                data = self._call_action(request, spec.call)
+                reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, context_id)
+            except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
+                reply = self._failed(request, spec, exc, pretty=call.pretty)
+            finally:
+                if request._teardowns is not None:
+                    request.teardown()
+            self._access(
+                request.remote_addr or "-", request.project_id or "-", request.action or "-",
+                reply.ret_code, time.perf_counter() - started, len(reply.text),
+            )
+            return reply
+        finally:
+            _scope.reset(token)
+
+    def _find(self, request: Request, call: Call) -> ActionSpec:
+        params = _body(call.body)
+        if call.action is not None:
+            params.setdefault("action", call.action)
+        request.params = params
+        name = params.get("action")
+        if type(name) is not str:
+            raise _bad_action(params)
+        if call.action is not None and name != call.action:
+            raise illegal("/action", f"the address names another action, {call.action[:50]}")
+        request.action = name
+        spec = self._actions.get(name)
+        if spec is None:
+            raise UnknownAction(name)
+        return spec
+
+    @staticmethod
+    def _envelope(data: object, spec: ActionSpec, *, pretty: bool) -> str:
+        try:
+            return jsontext.dumps({"data": data, "retCode": 0, "message": None}, pretty=pretty)
+        except (TypeError, ValueError, RecursionError) as exc:
+            handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
+            raise TypeError(f"action {spec.name}: {handler} returned something that is not JSON: {exc}") from exc
+
+    def _failed(self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool) -> Reply:
+        answer = self._app.errors.answer(
+            exc,
+            debug=self._debug,
+            context_id=request.context_id,
+            resource_key="resourceIds" if spec is None else spec.resource_key,
+            map_error=self._app.map_error,
+        )
+        if not answer.expected:
+            _logger.error("action %s failed", request.action or "-", exc_info=exc)
+        return error_reply(answer.ret_code, answer.message, answer.data, request.context_id, pretty=pretty)
+
+
+def error_reply(
+    ret_code: int, message: str, data: dict[str, Any], context_id: str, *, pretty: bool = False
+) -> Reply:
+    """Return the envelope of an error."""
+    try:
+        text = jsontext.dumps({"data": data, "retCode": ret_code, "message": message}, pretty=pretty)
+    except (TypeError, ValueError, RecursionError):
+        _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
+        text = jsontext.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message})
+    return Reply(text, ret_code, context_id)
+
+
+def illegal(path: str, message: str) -> ValidationError:
+    """Return the error of a request that is refused for one reason.
+
+    Args:
+        path: JSON pointer to what is wrong; empty for the whole body.
+        message: what is wrong with it.
+    """
+    return ValidationError(f"Illegal request format: {message}", [{"path": path, "message": message}])
+
+
+def _body(body: bytes) -> dict[str, Any]:
+    try:
+        params = jsontext.loads(body)
+    except jsontext.InvalidJSON as exc:
+        raise illegal("", f"the body is not JSON: {exc}") from None
+    if type(params) is not dict:
+        raise illegal("", "the body must be a JSON object")
+    return params
+
+
+def _bad_action(params: dict[str, Any]) -> ValidationError:
+    if "action" not in params:
+        return illegal("", "'action' is a required property")
+    return illegal("/action", "must be a string")

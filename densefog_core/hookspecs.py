@@ -1,0 +1,369 @@
+"""Every hook that densefog calls. The docstrings here are the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from densefog_core.actions import ActionRegistry
+    from densefog_core.app import App, StoreFactory, TransportFactory, WorkerFactory
+    from densefog_core.config import Config
+    from densefog_core.context import Request, RunningJob
+    from densefog_core.errors import ErrorTable
+    from densefog_core.jobs import JobEvent, JobRegistry
+    from densefog_core.notify import ChannelFactory
+    from densefog_core.registry import Registry
+
+PROJECT = "densefog"
+PREFIX = "densefog_"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec(historic=True)
+def densefog_configure(config: Config) -> None:
+    """Declare and check the plugin's own settings.
+
+    Called once, right after the plugin is registered and before the next plugin is imported.
+
+    Args:
+        config: ``CONF``; ``config.declare(Setting(...))`` adds a setting.
+
+    Raises:
+        ConfigError: stops start-up with its message.
+
+    Example:
+        >>> class Metered:
+        ...     @hookimpl
+        ...     def densefog_configure(self, config):
+        ...         config.declare(Setting(name="meter_url", plugin="meter", default="http://127.0.0.1:9"))
+        >>> make_app(Metered()).config.meter_url
+        'http://127.0.0.1:9'
+    """
+
+
+@hookspec
+def densefog_register_actions(registry: ActionRegistry) -> None:
+    """Register actions that an API serves.
+
+    Called once at start-up. An application rather uses the ``densefog.actions`` entry point.
+
+    Args:
+        registry: ``registry.add("DescribeVolumes", handler, api="public", schema=...)``; ``registry.replace`` takes the
+            place of another plugin's action.
+
+    Example:
+        >>> class Pinger:
+        ...     @hookimpl
+        ...     def densefog_register_actions(self, registry):
+        ...         registry.add("Ping", lambda: {"pong": True})
+        >>> make_app(Pinger()).api("public").call("Ping")
+        {'pong': True}
+    """
+
+
+@hookspec
+def densefog_register_jobs(registry: JobRegistry) -> None:
+    """Register job handlers.
+
+    Called once at start-up. An application rather uses the ``densefog.jobs`` entry point.
+
+    Args:
+        registry: ``registry.add("CreateVolumes", handler, try_max=3, try_period=600, timeout=None)``.
+
+    Example:
+        >>> class Sweeper:
+        ...     @hookimpl
+        ...     def densefog_register_jobs(self, registry):
+        ...         registry.add("Sweep", lambda params: params["room"], try_max=5)
+        >>> make_app(Sweeper()).job_specs["Sweep"].try_max
+        5
+    """
+
+
+@hookspec
+def densefog_register_errors(registry: ErrorTable) -> None:
+    """Say how exceptions that densefog does not know are answered.
+
+    Called once at start-up. The most specific class of an exception's MRO wins.
+
+    Args:
+        registry: ``registry.add(SomeException, code=5001, message=..., data=callable or None)``.
+
+    Example:
+        >>> class Polite:
+        ...     @hookimpl
+        ...     def densefog_register_errors(self, registry):
+        ...         registry.add(ZeroDivisionError, code=4100, message="cannot divide by zero")
+        >>> app = make_app(Polite(), actions={"Divide": lambda: 1 / 0})
+        >>> app.api("public").post({"action": "Divide"})["retCode"]
+        4100
+    """
+
+
+@hookspec
+def densefog_register_channels(registry: Registry[ChannelFactory]) -> None:
+    """Register notify channels.
+
+    Called once at start-up; a channel's factory is called when the worker starts.
+
+    Args:
+        registry: ``registry.add("slack", factory)``; ``factory(config)`` returns a `Channel`, or None when its
+            settings are absent.
+
+    Example:
+        >>> class Pager:
+        ...     @hookimpl
+        ...     def densefog_register_channels(self, registry):
+        ...         registry.add("pager", lambda config: None)
+        >>> "pager" in make_app(Pager()).channels
+        True
+    """
+
+
+@hookspec
+def densefog_register_transports(registry: Registry[TransportFactory]) -> None:
+    """Register transports: what carries requests to an API. ``CONF.transport`` names the one that is used.
+
+    Called once at start-up; the factory is called with the `Api` that is to be served.
+
+    Args:
+        registry: ``registry.add("wsgi", factory)``.
+
+    Example:
+        >>> class Pigeons:
+        ...     @hookimpl
+        ...     def densefog_register_transports(self, registry):
+        ...         registry.add("pigeon", lambda api: None)
+        >>> "pigeon" in make_app(Pigeons()).transports
+        True
+    """
+
+
+@hookspec
+def densefog_register_workers(registry: Registry[WorkerFactory]) -> None:
+    """Register workers: what runs jobs. ``CONF.worker`` names the one that is used.
+
+    Called once at start-up; the factory is called with the `App` and the arguments of ``create_worker``.
+
+    Args:
+        registry: ``registry.add("gevent", factory)``.
+
+    Example:
+        >>> class Hands:
+        ...     @hookimpl
+        ...     def densefog_register_workers(self, registry):
+        ...         registry.add("hands", lambda app, **options: None)
+        >>> "hands" in make_app(Hands()).workers
+        True
+    """
+
+
+@hookspec
+def densefog_register_stores(registry: Registry[StoreFactory]) -> None:
+    """Register job stores. ``CONF.store`` names the one that is used.
+
+    Called once at start-up; the factory is called with the `App` when a job is first enqueued or fetched.
+
+    Args:
+        registry: ``registry.add("models", factory)``.
+
+    Example:
+        >>> class Shoebox:
+        ...     @hookimpl
+        ...     def densefog_register_stores(self, registry):
+        ...         registry.add("shoebox", lambda app: None)
+        >>> "shoebox" in make_app(Shoebox()).stores
+        True
+    """
+
+
+@hookspec
+def densefog_register_commands(group: click.Group) -> None:
+    """Add commands below ``densefog``.
+
+    Called when the command line starts, after the built-in commands are there.
+
+    Args:
+        group: the click group; ``group.add_command(...)`` or ``@group.command()``.
+
+    Example:
+        >>> class Greeter:
+        ...     @hookimpl
+        ...     def densefog_register_commands(self, group):
+        ...         group.add_command(click.Command("hello", callback=lambda: click.echo("hello")))
+        >>> group = click.Group("densefog")
+        >>> _ = make_app(Greeter()).plugins.hook.densefog_register_commands(group=group)
+        >>> list(group.commands)
+        ['hello']
+    """
+
+
+@hookspec(firstresult=True)
+def densefog_map_error(error: Exception) -> Exception | None:
+    """Translate an exception that no class in the error table covers.
+
+    Called when such an exception leaves a handler; the first answer that is not None counts.
+
+    Args:
+        error: what the handler raised.
+
+    Returns:
+        One of densefog's own exceptions, which is then answered as usual, or None.
+
+    Example:
+        >>> class Translator:
+        ...     @hookimpl
+        ...     def densefog_map_error(self, error):
+        ...         if "no such volume" in str(error):
+        ...             return iaas_error.ResourceNotFound("vol-1")
+        >>> def handler():
+        ...     raise LookupError("no such volume")
+        >>> app = make_app(Translator(), actions={"Find": handler})
+        >>> app.api("public").post({"action": "Find"})["retCode"]
+        4104
+    """
+
+
+@hookspec(firstresult=True)
+def densefog_call_action(request: Request, handler: Callable[[Request], Any]) -> Any:  # noqa: ANN401
+    """Run an action's handler; wrap it with ``@hookimpl(wrapper=True)`` to act around every call.
+
+    Called for each request, when at least one plugin implements it. The core's own implementation, which runs the
+    handler, comes last.
+
+    Args:
+        request: the call; middleware may set attributes such as ``request.project_id``.
+        handler: takes the request and returns the reply's ``data``.
+
+    Returns:
+        The reply's ``data``.
+
+    Example:
+        >>> class Counter:
+        ...     calls = 0
+        ...     @hookimpl(wrapper=True)
+        ...     def densefog_call_action(self, request, handler):
+        ...         Counter.calls += 1
+        ...         return (yield)
+        >>> app = make_app(Counter(), actions={"Ping": lambda: {"pong": True}})
+        >>> app.api("public").call("Ping"), Counter.calls
+        ({'pong': True}, 1)
+    """
+
+
+@hookspec(firstresult=True)
+def densefog_call_job(job: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
+    """Run a job's handler; wrap it as `densefog_call_action` is wrapped.
+
+    Called for each try of a job, when at least one plugin implements it.
+
+    Args:
+        job: the try; ``job.job`` is its record.
+        handler: takes the try and returns the job's result.
+
+    Returns:
+        The job's result, JSON.
+
+    Example:
+        >>> class Shouter:
+        ...     @hookimpl(wrapper=True)
+        ...     def densefog_call_job(self, job, handler):
+        ...         return (yield).upper()
+        >>> app = make_app(Shouter(), jobs={"Greet": lambda params: "hello"})
+        >>> job_id = app.enqueue("Greet")
+        >>> app.run_jobs(), app.store.get(job_id).result
+        (1, 'HELLO')
+    """
+
+
+@hookspec
+def densefog_job_event(event: JobEvent) -> None:
+    """Observe what happens to jobs.
+
+    Called after the job's row was written (``started``: before its handler runs). An observer that raises is logged
+    with its plugin's name; neither the job nor other observers notice.
+
+    Args:
+        event: ``event.kind``, ``event.job``, ``event.error``; fields may be added.
+
+    Example:
+        >>> class Watcher:
+        ...     seen = []
+        ...     @hookimpl
+        ...     def densefog_job_event(self, event):
+        ...         Watcher.seen.append(event.kind)
+        >>> app = make_app(Watcher(), jobs={"Greet": lambda params: "hello"})
+        >>> _ = app.enqueue("Greet")
+        >>> app.run_jobs(), Watcher.seen
+        (1, ['started', 'finished'])
+    """
+
+
+@hookspec
+def densefog_startup(app: App) -> None:
+    """Do what needs the whole application: every registry is complete and frozen.
+
+    Called once, before the first request or job. An exception stops start-up.
+
+    Args:
+        app: the application.
+
+    Example:
+        >>> class Starter:
+        ...     @hookimpl
+        ...     def densefog_startup(self, app):
+        ...         Starter.actions = sorted(app.actions)
+        >>> _ = make_app(Starter(), actions={"Ping": lambda: {}})
+        >>> "public/Ping" in Starter.actions
+        True
+    """
+
+
+@hookspec
+def densefog_shutdown(app: App) -> None:
+    """Let go of what `densefog_startup` took, in the reverse order of the plugins.
+
+    Called once, after the last request and job. An exception is logged.
+
+    Args:
+        app: the application.
+
+    Example:
+        >>> class Stopper:
+        ...     stopped = False
+        ...     @hookimpl
+        ...     def densefog_shutdown(self, app):
+        ...         Stopper.stopped = True
+        >>> make_app(Stopper()).shutdown()
+        >>> Stopper.stopped
+        True
+    """
+
+
+@hookspec
+def densefog_health(kind: str) -> Mapping[str, str | None] | None:
+    """Check what the service stands on.
+
+    Called when a monitor asks.
+
+    Args:
+        kind: ``live``, whether the process should go on; ``ready``, whether it should get work.
+
+    Returns:
+        Names of checks to None when well, or to one line that says what is wrong.
+
+    Example:
+        >>> class Disk:
+        ...     @hookimpl
+        ...     def densefog_health(self, kind):
+        ...         return {"disk": None if kind == "live" else "full"}
+        >>> make_app(Disk()).health("ready")["disk"]
+        'full'
+    """
