@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -57,6 +58,15 @@ class Worker(Protocol):
         """Run what is due now, in this thread, and return the number run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a plugin answers to GET at an address of its own, such as ``/healthz``."""
+
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = 200
+
+
 TransportFactory = Callable[[Any], Transport]
 WorkerFactory = Callable[..., Worker]
 StoreFactory = Callable[["App"], JobStore]
@@ -83,6 +93,7 @@ class App:
         actions, jobs, errors, channels, transports, workers, stores: the registries.
         notifier: tells channels of failed jobs.
         access_log: where each call's line goes.
+        pages: answers to GET by path; each is given the `Api` that is asked. Plugins add theirs at start-up.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
     """
@@ -99,6 +110,7 @@ class App:
         self.stores: Registry[StoreFactory] = Registry("store")
         self.notifier = Notifier(self)
         self.access_log = logs.AccessLog()
+        self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
         self.job_specs: dict[str, JobSpec] = {}
@@ -288,16 +300,16 @@ def register_handlers(registry: ActionRegistry | JobRegistry, record: PluginReco
     if isinstance(value, ModuleType):
         marked = [one for one in vars(value).values() if callable(one) and hasattr(one, mark)]
         home = value.__name__.partition(".")[0]
-        handlers = {getattr(one, mark)[0]: one for one in marked if one.__module__.partition(".")[0] == home}
+        handlers = [(getattr(one, mark)[0], one) for one in marked if one.__module__.partition(".")[0] == home]
     elif isinstance(value, Mapping):
-        handlers = dict(value)
+        handlers = list(value.items())
     elif callable(value):
-        handlers = {record.name: value}
+        handlers = [(record.name, value)]
     else:
         raise RegistrationError(f"{record.found.owner}: {record.found.value} is no function, mapping or module")
     if not handlers:
         raise RegistrationError(f"{record.found.owner}: there is no {registry.kind} in {record.found.value}")
-    for name, handler in handlers.items():
+    for name, handler in handlers:
         registry.add(name, handler)
 
 

@@ -141,7 +141,7 @@ class ServedWorker:
         return self
 
 
-def _prepare(server_name: str) -> App:
+def prepare(server_name: str) -> App:
     """Check the settings, set up the logs and return the application.
 
     The folder of the application joins sys.path only after discovery, so that nothing in it can pose as a plugin.
@@ -170,7 +170,7 @@ def create_api(name: str = "public", debug: bool | None = None) -> Api:
     Raises:
         StartupError: one line that says what is wrong.
     """
-    app = _prepare(name)
+    app = prepare(name)
     return Api(app, name, debug=CONF.debug if debug is None else debug)
 
 
@@ -193,7 +193,7 @@ def create_worker(
     """
     given = {"pick_size": pick_size, "exec_size": exec_size, "exec_timeout": exec_timeout}
     CONF.apply(gevent=gevent or CONF.gevent, **{name: value for name, value in given.items() if value is not None})
-    app = _prepare("worker")
+    app = prepare("worker")
     return ServedWorker(app, app.pick(app.workers, CONF.worker)(app))
 
 

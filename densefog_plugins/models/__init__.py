@@ -1,0 +1,52 @@
+"""Store ``models``: jobs and resources in a SQL database, through SQLAlchemy.
+
+Application authors import from here: ``from densefog_plugins.models import Base, ResourceModel, session, transaction``. Nothing
+of SQLAlchemy is imported before one of these names is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from densefog_core import hookimpl
+
+if TYPE_CHECKING:
+    from densefog_core.app import App, StoreFactory
+    from densefog_core.jobs import JobStore
+    from densefog_core.registry import Registry
+    from densefog_plugins.models.base import Base
+    from densefog_plugins.models.resource import ResourceModel
+    from densefog_plugins.models.sessions import lock_for_update, session, transaction
+
+_HOMES = {
+    "Base": "base",
+    "ResourceModel": "resource",
+    "session": "sessions",
+    "transaction": "sessions",
+    "lock_for_update": "sessions",
+}
+
+__all__ = ["Base", "ResourceModel", "lock_for_update", "session", "transaction"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import the public names when they are first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+@hookimpl
+def densefog_register_stores(registry: Registry[StoreFactory]) -> None:
+    """Register ``models``."""
+    registry.add("models", make_store)
+
+
+def make_store(app: App) -> JobStore:
+    """Return the SQL job store of the application."""
+    from densefog_plugins.models.store import SQLJobStore
+
+    return SQLJobStore(app)

@@ -1,0 +1,131 @@
+"""An API as a WSGI application (PEP 3333)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import EnvironHeaders
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import get_input_stream
+
+from densefog_core.context import new_context_id
+from densefog_core.dispatch import Call, Reply, error_reply
+from densefog_core.errors import ValidationError, http_status
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from densefog_core.server import Api
+
+JSON = "application/json; charset=utf-8"
+METHODS = "GET, HEAD, POST, OPTIONS"
+_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_ALWAYS = [("Content-Type", JSON), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+
+
+class Application:
+    """The WSGI callable.
+
+    ``POST /``, the path that carries every call, is answered without building werkzeug's request and response: they
+    cost as much as all the rest.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._limit = api.app.config.wsgi_body_limit
+        self._mapped = api.app.config.http_status == "map"
+        self._proxies = tuple(ipaddress.ip_network(one, strict=False) for one in api.app.config.trusted_proxies)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        if environ["REQUEST_METHOD"] == "POST":
+            path = environ["PATH_INFO"]
+            if path in ("/", ""):
+                return self._action(environ, start_response, None)
+            if path[1:] in self.api.specs:
+                return self._action(environ, start_response, path[1:])
+        return self._page(Request(environ))(environ, start_response)
+
+    def _action(
+        self, environ: WSGIEnvironment, start_response: StartResponse, action: str | None
+    ) -> Iterable[bytes]:
+        try:
+            body = get_input_stream(environ, max_content_length=self._limit).read(self._limit + 1)
+            if len(body) > self._limit:
+                raise RequestEntityTooLarge
+        except RequestEntityTooLarge:
+            return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ValidationError.ret_code,
+                                 f"the body is larger than {self._limit} bytes")(environ, start_response)
+        except ClientDisconnected:
+            return self._refused(HTTPStatus.BAD_REQUEST, ValidationError.ret_code, "the body is cut off")(
+                environ, start_response
+            )
+        query = environ.get("QUERY_STRING")
+        reply = self.api.dispatch(
+            Call(
+                body,
+                EnvironHeaders(environ),
+                self._client(environ),
+                action,
+                bool(query) and "pretty" in Request(environ).args,
+            )
+        )
+        payload = reply.text.encode()
+        start_response(
+            _STATUS[http_status(reply.ret_code) if self._mapped else 200],
+            [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id)],
+        )
+        return [payload]
+
+    def _client(self, environ: WSGIEnvironment) -> str | None:
+        """Return the client's address; what proxies say of it counts only when they are trusted."""
+        address: str | None = environ.get("REMOTE_ADDR")
+        if not self._proxies or address is None or not self._trusted(address):
+            return address
+        hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        hops = hops or [environ.get("HTTP_X_REAL_IP", address)]
+        outside = [hop for hop in hops if not self._trusted(hop)]
+        return outside[-1] if outside else hops[0]
+
+    def _trusted(self, address: str) -> bool:
+        return _in_networks(address, self._proxies)
+
+    def _page(self, request: Request) -> Response:
+        """Answer what is no action: the banner, the pages of plugins, and errors."""
+        page = self.api.app.pages.get(request.path) if request.method in ("GET", "HEAD") else None
+        if page is not None:
+            answer = page(self.api)
+            response = Response(answer.body, answer.status, content_type=answer.content_type)
+            response.headers["X-Request-Id"] = new_context_id()
+            return response
+        if request.path != "/" and request.path not in self.api.app.pages:
+            return self._refused(404, 4000, f"there is nothing at this address; actions go to POST / of {request.host}")
+        if request.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": METHODS, "X-Request-Id": new_context_id()})
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            banner = f"densefog API {self.api.name}: POST / with a JSON object that names an action\n"
+            return Response(banner, headers={"X-Request-Id": new_context_id()}, content_type="text/plain; charset=utf-8")
+        response = self._refused(405, 4000, f"method {request.method[:20]} is not allowed here; actions go to POST /")
+        response.headers["Allow"] = METHODS
+        return response
+
+    def _refused(self, status: int, ret_code: int, message: str) -> Response:
+        """Return an error of HTTP itself, in the envelope."""
+        context_id = new_context_id()
+        reply: Reply = error_reply(ret_code, message, {"exceptionTag": context_id}, context_id)
+        headers: dict[str, Any] = dict(_ALWAYS)
+        return Response(reply.text, status, headers={**headers, "X-Request-Id": context_id})
+
+
+@lru_cache(maxsize=4096)
+def _in_networks(address: str, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
