@@ -1,0 +1,196 @@
+"""What tenants can ask for. Each function here is an action; its parameter's type says what is allowed.
+
+An action checks, writes rows in a status that ends with ``ing``, and enqueues a job: in one transaction, so that there is
+never a row without its job. The job does what takes time.
+"""
+
+from typing import Annotated
+
+from densefog_core import action, enqueue, iaas_error, request
+from densefog_core.ids import SYSTEM_PROJECT
+from densefog_plugins.models import session, transaction
+from msgspec import Meta, Struct
+from sqlalchemy import func, select
+
+from stratus.models import Instance, Volume
+
+Name = Annotated[str, Meta(max_length=100)]
+Count = Annotated[int, Meta(ge=1, le=10)]
+Ids = Annotated[list[str], Meta(min_length=1, max_length=100)]
+
+
+def project_id():
+    """Return the caller's project; without a plugin that authenticates there is one for all."""
+    return request.project_id or SYSTEM_PROJECT
+
+
+class CreateVolumes(Struct):
+    size: Annotated[int, Meta(ge=1, le=1000, description="Gigabytes.")]
+    count: Count = 1
+    name: Name = ""
+
+
+@action
+@transaction
+def create_volumes(params: CreateVolumes) -> dict:
+    """Create volumes."""
+    volumes = [
+        Volume(id=Volume.new_id(), project_id=project_id(), status="creating", name=params.name, size=params.size)
+        for _ in range(params.count)
+    ]
+    return start("CreateVolumes", volumes, "volumeIds", new=True)
+
+
+class VolumeIds(Struct):
+    volume_ids: Ids
+
+
+@action
+@transaction
+def delete_volumes(params: VolumeIds) -> dict:
+    """Delete volumes that are not attached."""
+    volumes = Volume.get_many(params.volume_ids, project_id=project_id(), lock=True)
+    for volume in volumes:
+        if volume.instance_id:
+            raise iaas_error.ResourceActionForbiden(volume.id)
+        volume.transition("deleting", from_=("available", "error"))
+    return start("DeleteVolumes", volumes, "volumeIds")
+
+
+class AttachVolume(Struct):
+    volume_id: str
+    instance_id: str
+
+
+@action
+@transaction
+def attach_volume(params: AttachVolume) -> dict:
+    """Attach a volume to an instance."""
+    instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
+    instance.must_be_available()
+    volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
+    volume.transition("attaching", from_=("available",))
+    volume.instance_id = instance.id
+    return start("AttachVolumes", [volume], "volumeIds")
+
+
+class DetachVolume(Struct):
+    volume_id: str
+
+
+@action
+@transaction
+def detach_volume(params: DetachVolume) -> dict:
+    """Detach a volume from its instance."""
+    volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
+    volume.transition("detaching", from_=("attached",))
+    return start("DetachVolumes", [volume], "volumeIds")
+
+
+class Describe(Struct):
+    status: list[str] | None = None
+    search_word: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    offset: Annotated[int, Meta(ge=0)] = 0
+    reverse: bool = True
+
+
+class DescribeVolumes(Describe):
+    volume_ids: Annotated[list[str], Meta(max_length=100)] | None = None
+
+
+@action
+def describe_volumes(params: DescribeVolumes) -> dict:
+    """List the project's volumes."""
+    return page(Volume, params, params.volume_ids, "volumeSet")
+
+
+class CreateInstances(Struct):
+    cpus: Annotated[int, Meta(ge=1, le=64)] = 1
+    memory: Annotated[int, Meta(ge=256, description="Megabytes.")] = 1024
+    count: Count = 1
+    name: Name = ""
+
+
+@action
+@transaction
+def create_instances(params: CreateInstances) -> dict:
+    """Create instances and start them."""
+    instances = [
+        Instance(id=Instance.new_id(), project_id=project_id(), status="creating", name=params.name,
+                 cpus=params.cpus, memory=params.memory)
+        for _ in range(params.count)
+    ]
+    return start("CreateInstances", instances, "instanceIds", new=True)
+
+
+class InstanceIds(Struct):
+    instance_ids: Ids
+
+
+@action
+@transaction
+def start_instances(params: InstanceIds) -> dict:
+    """Start instances that are stopped."""
+    return change("StartInstances", params, "starting", from_=("stopped",))
+
+
+@action
+@transaction
+def stop_instances(params: InstanceIds) -> dict:
+    """Stop instances that are active."""
+    return change("StopInstances", params, "stopping", from_=("active",))
+
+
+@action
+@transaction
+def delete_instances(params: InstanceIds) -> dict:
+    """Delete instances that have no volumes."""
+    attached = session.scalar(select(Volume).where(Volume.instance_id.in_(params.instance_ids)).limit(1))
+    if attached is not None:
+        raise iaas_error.ResourceActionForbiden(attached.instance_id)
+    return change("DeleteInstances", params, "deleting", from_=("active", "stopped", "error"))
+
+
+class DescribeInstances(Describe):
+    instance_ids: Annotated[list[str], Meta(max_length=100)] | None = None
+
+
+@action
+def describe_instances(params: DescribeInstances) -> dict:
+    """List the project's instances."""
+    return page(Instance, params, params.instance_ids, "instanceSet")
+
+
+def change(job, params, status, from_):
+    """Move instances to a status and enqueue the job that does it."""
+    instances = Instance.get_many(params.instance_ids, project_id=project_id(), lock=True)
+    for instance in instances:
+        instance.transition(status, from_=from_)
+    return start(job, instances, "instanceIds")
+
+
+def start(job, resources, key, new=False):
+    """Enqueue the job for resources, in the transaction that wrote them."""
+    if new:
+        session.add_all(resources)
+    ids = [resource.id for resource in resources]
+    job_id = enqueue(job, {"resource_ids": ids}, project_id=project_id())
+    return {"jobId": job_id, key: ids}
+
+
+def page(model, params, ids, key):
+    """Return one page of a project's resources."""
+    query = select(model).where(model.project_id == project_id())
+    if ids is not None:
+        query = query.where(model.id.in_(ids))
+    elif params.status is None:
+        query = query.where(model.status != "deleted")
+    if params.status is not None:
+        query = query.where(model.status.in_(params.status))
+    if params.search_word:
+        query = query.where(model.name.contains(params.search_word, autoescape=True))
+    total = session.scalar(select(func.count()).select_from(query.subquery()))
+    order = (model.created.desc(), model.id.desc()) if params.reverse else (model.created, model.id)
+    found = session.scalars(query.order_by(*order).limit(params.limit).offset(params.offset)).all()
+    return {"limit": params.limit, "offset": params.offset, "total": total, key: found}

@@ -1,0 +1,42 @@
+"""The tables of stratus."""
+
+from datetime import datetime
+
+from densefog_core.jobs import utcnow
+from densefog_plugins.models import ResourceModel
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class Volume(ResourceModel):
+    """A disk. creating -> available <-> attaching, attached, detaching; -> deleting -> deleted; error."""
+
+    __tablename__ = "volume"
+    id_prefix = "vol-"
+
+    name: Mapped[str] = mapped_column(String(100), default="")
+    size: Mapped[int]
+    instance_id: Mapped[str | None] = mapped_column(String(32))
+    created: Mapped[datetime] = mapped_column(default=utcnow)
+
+    def jsonable(self):
+        """Return the volume as tenants see it."""
+        return {"volumeId": self.id, "name": self.name, "size": self.size, "status": self.status,
+                "instanceId": self.instance_id, "created": self.created}
+
+
+class Instance(ResourceModel):
+    """A machine. creating -> active <-> stopping, stopped, starting; -> deleting -> deleted; error."""
+
+    __tablename__ = "instance"
+    id_prefix = "i-"
+
+    name: Mapped[str] = mapped_column(String(100), default="")
+    cpus: Mapped[int]
+    memory: Mapped[int]
+    created: Mapped[datetime] = mapped_column(default=utcnow)
+
+    def jsonable(self):
+        """Return the instance as tenants see it."""
+        return {"instanceId": self.id, "name": self.name, "cpus": self.cpus, "memory": self.memory,
+                "status": self.status, "created": self.created}
