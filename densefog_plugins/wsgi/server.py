@@ -1,0 +1,213 @@
+"""A small strict HTTP/1.1 server for any WSGI application, on gevent's StreamServer and the llhttp parser."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+import sys
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.server import StreamServer
+from gevent.socket import socket as GreenSocket
+
+from .connection import Connection
+from .gateway import WSGIApplication
+from .limits import Limits
+
+logger = logging.getLogger("densefog.server")
+
+_BACKLOG = 1024
+_SCRATCH_BYTES = 32 << 10
+_SPARE_FILES = 128  # file descriptors left for logs, databases and providers
+_SPARE_REJECTS = 64  # connections above the cap that are told so; others are closed without a word
+_SLOWEST_SWEEP = 0.5  # seconds
+_CUT_GRACE = 1.0  # seconds for interrupted handlers to clean up
+
+
+class Server:
+    """Serves a WSGI application on one port, a greenlet for each connection.
+
+    All methods belong to the thread, and so to the gevent hub, that calls :meth:`start`.
+
+    Args:
+        wsgi_app: Any WSGI callable. It runs in the connection's greenlet and should wait cooperatively.
+        host: The address to bind, IPv4 or IPv6.
+        port: The port to bind; 0 lets the system choose (see ``address``).
+        limits: What a client may take.
+        reuse_port: Share the port with other processes that do the same (``SO_REUSEPORT``). A port that others share
+            is then not refused as taken; :func:`densefog_core.supervisor.probe` finds that out before they start.
+    """
+
+    def __init__(
+        self,
+        wsgi_app: WSGIApplication,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+        reuse_port: bool = False,
+    ) -> None:
+        self.application = wsgi_app
+        self.limits = limits
+        self.draining = False
+        self.cutting = False
+        self.connections: set[Connection] = set()
+        self.scratch = memoryview(bytearray(_SCRATCH_BYTES))
+        self.environ: dict[str, Any] = {}
+        self.hub: Any = None
+        self._wanted = (host, port)
+        self._reuse_port = reuse_port
+        self._max_connections = limits.max_connections
+        self._stream: Any = None
+        self._sweeper: Any = None
+        self._emptied: Any = None
+        self._stopped: Any = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The address and port that are listened on; only after :meth:`start`."""
+        return self._stream.address[:2]  # type: ignore[no-any-return]
+
+    def start(self) -> None:
+        """Bind the port and begin to accept connections.
+
+        Raises:
+            OSError: The address cannot be bound; the port is taken (``errno.EADDRINUSE``).
+        """
+        listener = _listen(*self._wanted, reuse_port=self._reuse_port)
+        self.hub = gevent.get_hub()
+        self._emptied, self._stopped = Event(), Event()
+        self._max_connections = _affordable(self.limits.max_connections)
+        self._stream = StreamServer(listener, self._handle, spawn=gevent.spawn_raw)
+        self._stream.init_socket()
+        self.environ = self._base_environ()
+        self._stream.start()
+        self._sweeper = gevent.spawn(self._sweep)
+
+    def serve_forever(self) -> None:
+        """Start if need be, and return when :meth:`stop` has run (in another greenlet, or a gevent signal handler)."""
+        if self._stream is None:
+            self.start()
+        self._stopped.wait()
+
+    def stop(self, timeout: float) -> bool:
+        """Drain and end: no new connections, idle ones closed, requests under way answered with ``Connection: close``.
+
+        Args:
+            timeout: Seconds to wait for the requests under way; what remains is cut.
+
+        Returns:
+            True if all requests were answered in time.
+        """
+        if self._stream is None:
+            return True
+        self.draining = True
+        self._take_backlog()
+        self._stream.stop(timeout=0)
+        for connection in list(self.connections):
+            connection.hasten()
+        self._interrupt_late()
+        finished = not self.connections or bool(self._emptied.wait(timeout))
+        if not finished:
+            self._cut()
+        self._sweeper.kill()
+        self._stopped.set()
+        return finished
+
+    def forget(self, connection: Connection) -> None:
+        """Take note that a connection is closed."""
+        self.connections.discard(connection)
+        if self.draining and not self.connections:
+            self._emptied.set()
+
+    def _base_environ(self) -> dict[str, Any]:
+        host, port = self.address
+        return {
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": self._reuse_port,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+        }
+
+    def _handle(self, sock: Any, peer: tuple[Any, ...]) -> None:
+        excess = len(self.connections) - self._max_connections
+        if excess >= _SPARE_REJECTS:
+            return
+        connection = Connection(self, sock, peer)
+        self.connections.add(connection)
+        if excess >= 0:
+            connection.reject()
+        else:
+            connection.run()
+
+    def _take_backlog(self) -> None:
+        """Accept the connections that the kernel has accepted already: closing the listener would reset them."""
+        while (accepted := self._stream.do_read()) is not None:
+            self._stream.do_handle(*accepted)
+        gevent.sleep(0)
+
+    def _sweep(self) -> None:
+        pause = min(_SLOWEST_SWEEP, self.limits.shortest / 10)
+        while True:
+            gevent.sleep(pause)
+            self._interrupt_late()
+
+    def _interrupt_late(self) -> None:
+        now = monotonic()
+        for connection in self.connections:
+            if connection.deadline <= now:
+                self.hub.loop.run_callback(connection.interrupt)
+
+    def _cut(self) -> None:
+        logger.warning("drain: %d connections were still busy and are cut", len(self.connections))
+        self.cutting = True
+        for connection in self.connections:
+            connection.deadline = 0.0
+        self._interrupt_late()
+        self._emptied.wait(_CUT_GRACE)
+
+
+def _listen(host: str, port: int, *, reuse_port: bool) -> Any:
+    """Return a listening gevent socket, whose connections inherit TCP_NODELAY."""
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = GreenSocket(family, kind, proto)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _affordable(wanted: int) -> int:
+    """Raise this process's soft limit of open files as far as it may go; return how many connections fit below it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _SPARE_FILES
+    if soft < needed:
+        soft = min(needed, hard) if hard != resource.RLIM_INFINITY else needed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    fitting = max(min(wanted, soft - _SPARE_FILES), 1)
+    if fitting < wanted:
+        logger.warning("max_connections is %d instead of %d: the limit of open files is %d", fitting, wanted, soft)
+    return fitting
