@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from densefog_core import builtin, logs
 from densefog_core.actions import ActionRegistry
 from densefog_core.config import CONF, Config
-from densefog_core.context import Request, RunningJob, current_app, set_current_app
-from densefog_core.discovery import ACTIONS, JOBS, PLUGINS, Found
+from densefog_core.context import Request, RunningJob, find_app, set_current_app
+from densefog_core.discovery import ACTIONS, JOBS, Found
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import JobEvent, JobRegistry, JobSpec, JobStore, new_job
@@ -319,10 +319,4 @@ def get_app() -> App:
     Raises:
         StartupError: it cannot start.
     """
-    try:
-        return current_app()
-    except RuntimeError:
-        return App().load().start()
-
-
-__all__ = ["PLUGINS", "App", "Transport", "Worker", "get_app"]
+    return (find_app() or App().load()).start()

@@ -209,6 +209,11 @@ else:
 _app: App | None = None
 
 
+def find_app() -> App | None:
+    """Return the application of this process, or None before there is one."""
+    return _app
+
+
 def current_app() -> App:
     """Return the application of this process.
 

@@ -140,6 +140,7 @@ class Notifier:
         self._app = app
         self._outboxes: list[_Outbox] = []
         self._host = socket.gethostname()
+        self._started = False
 
     def start(self) -> None:
         """Make the channels that ``notify_channels`` names; unset, every one whose settings are present.
@@ -150,8 +151,9 @@ class Notifier:
         """
         from densefog_core.errors import ConfigError
 
-        if self._outboxes:
+        if self._started:
             return
+        self._started = True
         named = self._app.config.notify_channels
         for name in self._app.channels if named is None else named:
             channel = self._app.pick(self._app.channels, name)(self._app.config)

@@ -223,7 +223,7 @@ class Plugins:
             if spare:
                 _logger.debug("%s", record)
             else:
-                _logger.error("%s", record, exc_info=record.error)
+                _logger.error("%s", record, exc_info=record.error if self._config.debug else None)
 
     def _check_named(self, name: str) -> None:
         matching = [record for record in self.records if normalized(name) in _names(record.found)]

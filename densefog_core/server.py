@@ -17,7 +17,7 @@ from densefog_core.app import App, Transport, Worker, get_app
 from densefog_core.config import CONF
 from densefog_core.context import Request, entered
 from densefog_core.dispatch import Call, Dispatcher, Reply
-from densefog_core.errors import RegistrationError, UnknownAction
+from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
 
 _logger = logging.getLogger("densefog.server")
 
@@ -149,8 +149,6 @@ def prepare(server_name: str) -> App:
     CONF.require("app_root", "log_dir")
     root = Path(CONF.app_root)
     if not root.is_dir():
-        from densefog_core.errors import ConfigError
-
         raise ConfigError(f"setting app_root: there is no folder {root}")
     access_log = logs.setup(CONF.log_dir, server_name, debug=CONF.debug, json=CONF.log_format == "json")
     app = get_app()
@@ -228,6 +226,8 @@ def serve(app: App, apis: list[tuple[Api, str, int]], worker: Worker | None) -> 
     Raises:
         StartupError: an address or the database cannot be used.
     """
+    if worker is not None:
+        app.notifier.start()
     listening = []
     for api, host, port in apis:
         address = api.transport.listen(host, port)
