@@ -25,12 +25,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
+_COMBINATIONS = len(_PAIRS) ** 2
 _logger = logging.getLogger("densefog.context")
 
 
 def new_context_id() -> str:
     """Return ``ctx-<greenlet or thread id>-<4 characters>``: a label for log lines, not a secret."""
-    return f"ctx-{threading.get_ident()}-{random.choice(_PAIRS)}{random.choice(_PAIRS)}"
+    first, second = divmod(int(random.random() * _COMBINATIONS), len(_PAIRS))
+    return f"ctx-{threading.get_ident()}-{_PAIRS[first]}{_PAIRS[second]}"
 
 
 class Scope:
