@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from .limits import Limits
-from .replies import Refusal
+from densefog_plugins.wsgi.limits import Limits
+from densefog_plugins.wsgi.replies import Refusal
 
 # chunk-size and chunk-ext of RFC 9112, section 7.1; 8 digits are 4 GiB, beyond any limit.
 _SIZE_LINE = re.compile(rb"0{0,8}([0-9A-Fa-f]{1,8})((?:;[\t\x20-\x7e\x80-\xff]+)?)\r\n\Z")

@@ -14,17 +14,19 @@ import socket
 import struct
 from io import BytesIO
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from greenlet import getcurrent
+from gevent import getcurrent
 
-from .body import read_chunked, read_sized
-from .gateway import Exchange
-from .http1 import HEAD_END, Request, check_unfinished, parse_head
-from .replies import CONTINUE, Refusal, refusal
+from densefog_plugins.wsgi.body import read_chunked, read_sized
+from densefog_plugins.wsgi.gateway import Exchange
+from densefog_plugins.wsgi.http1 import HEAD_END, Request, check_unfinished, parse_head
+from densefog_plugins.wsgi.replies import CONTINUE, Refusal, refusal
 
 if TYPE_CHECKING:
-    from .server import Server
+    from gevent.socket import socket as GreenSocket
+
+    from densefog_plugins.wsgi.server import Server
 
 logger = logging.getLogger("densefog.server")
 
@@ -66,7 +68,7 @@ class Connection:
 
     __slots__ = ("_greenlet", "_peer", "_readable", "_served", "_server", "_sock", "buffer", "deadline", "phase")
 
-    def __init__(self, server: Server, sock: Any, peer: tuple[Any, ...]) -> None:
+    def __init__(self, server: Server, sock: GreenSocket, peer: tuple[str, int]) -> None:
         self._server = server
         self._sock = sock
         self._peer = peer
@@ -292,7 +294,7 @@ class Connection:
             pass
 
     def _abort(self) -> None:
-        """Make the coming close reset the connection, so that the kernel does not hold what the client will not take."""
+        """Make the coming close a reset, so that the kernel does not hold what the client will not take."""
         try:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         except OSError:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
 
-from .http1 import Request
-from .replies import BODILESS, CLOCK, LAST_CHUNK, BadReply, encode_head, field_name, status_code
+from densefog_plugins.wsgi.http1 import Request
+from densefog_plugins.wsgi.replies import BODILESS, CLOCK, LAST_CHUNK, BadReply, encode_head, field_name, status_code
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]

@@ -13,8 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from .limits import Limits
-from .replies import Refusal
+from densefog_plugins.wsgi.limits import Limits
+from densefog_plugins.wsgi.replies import Refusal
 
 Environ = dict[str, Any]
 
@@ -160,9 +160,7 @@ def parse_head(head: bytes, environ: Environ, limits: Limits) -> Request:
         environ["SERVER_PROTOCOL"] = "HTTP/1.0"
     if not fields.host_is_good or (http11 and "HTTP_HOST" not in environ):
         raise Refusal(400, "Malformed HTTP request: it needs one Host header with a host name.")
-    return Request(
-        environ, fields.persistent, http11, _body_length(environ, http11), _expectation(environ, http11)
-    )
+    return Request(environ, fields.persistent, http11, _body_length(environ, http11), _expectation(environ, http11))
 
 
 def _bad_request_line(head: bytes) -> Refusal:

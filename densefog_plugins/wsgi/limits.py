@@ -21,7 +21,7 @@ class Limits:
     header_count: int = 100
     """Number of header lines; more is answered 431."""
     header_timeout: float = 10.0
-    """From a request's first byte to the end of its headers (then 408), and from a connection's start to its first byte."""
+    """From a request's first byte to the end of its headers; then 408. Also for a new connection's first byte."""
     body_timeout: float = 30.0
     """From the end of the headers to the end of the body; then 408."""
     idle_timeout: float = 75.0
@@ -43,4 +43,5 @@ class Limits:
     @property
     def shortest(self) -> float:
         """The shortest of the times, in seconds."""
-        return min(getattr(self, field.name) for field in fields(self) if field.name.endswith("_timeout"))
+        times: list[float] = [getattr(self, field.name) for field in fields(self) if field.name.endswith("_timeout")]
+        return min(times)

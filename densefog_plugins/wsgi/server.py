@@ -14,9 +14,9 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
-from .connection import Connection
-from .gateway import WSGIApplication
-from .limits import Limits
+from densefog_plugins.wsgi.connection import Connection
+from densefog_plugins.wsgi.gateway import WSGIApplication
+from densefog_plugins.wsgi.limits import Limits
 
 logger = logging.getLogger("densefog.server")
 
@@ -142,7 +142,7 @@ class Server:
             "wsgi.input_terminated": True,
         }
 
-    def _handle(self, sock: Any, peer: tuple[Any, ...]) -> None:
+    def _handle(self, sock: GreenSocket, peer: tuple[str, int]) -> None:
         excess = len(self.connections) - self._max_connections
         if excess >= _SPARE_REJECTS:
             return
@@ -180,11 +180,11 @@ class Server:
         self._emptied.wait(_CUT_GRACE)
 
 
-def _listen(host: str, port: int, *, reuse_port: bool) -> Any:
+def _listen(host: str, port: int, *, reuse_port: bool) -> GreenSocket:
     """Return a listening gevent socket, whose connections inherit TCP_NODELAY."""
-    family, kind, proto, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+        0
+    ]
     listener = GreenSocket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
