@@ -30,6 +30,8 @@ Status = Literal["pending", "running", "finished", "error"]
 MAX_TEXT = 65_535
 #: Characters of the ``action`` column.
 MAX_ACTION = 50
+#: Characters of a job id after ``job-`` that are made of an idempotency key; random ids have 10.
+KEYED_CHARS = 26
 
 _logger = logging.getLogger("densefog.jobs")
 
@@ -74,6 +76,11 @@ class Job:
     def lease(self) -> Lease:
         """The lease of the try that this record stands for."""
         return Lease(self.id, self.trys)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the id was made of an idempotency key, so that the job may be there already."""
+        return len(self.id) == len("job-") + KEYED_CHARS
 
     @property
     def resource_ids(self) -> list[str]:
@@ -439,7 +446,7 @@ def keyed_id(action: str, key: str) -> str:
     import hashlib
 
     digest = hashlib.sha256(f"{action}\0{key}".encode()).digest()
-    return "job-" + base64.b32encode(digest).decode()[:26].lower()
+    return "job-" + base64.b32encode(digest).decode()[:KEYED_CHARS].lower()
 
 
 def _check_params(action: str, params: dict[str, Any]) -> None:

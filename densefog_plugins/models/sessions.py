@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -55,6 +56,16 @@ def in_transaction() -> bool:
     """Return whether a `transaction` is open here."""
     found = _session.get()
     return found is not None and bool(found.info.get(_DEPTH))
+
+
+def after_commit(session: Session, callback: Callable[[], object]) -> None:
+    """Call ``callback`` once, when the session commits next; a rollback forgets it."""
+
+    def committed(session: Session) -> None:
+        if not session.in_nested_transaction():
+            callback()
+
+    event.listen(session, "after_commit", committed, once=True)
 
 
 class transaction(ContextDecorator):  # noqa: N801 - used like a function, as a decorator and in a with statement
