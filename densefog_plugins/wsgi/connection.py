@@ -12,6 +12,7 @@ import logging
 import math
 import socket
 import struct
+from contextlib import suppress
 from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -241,6 +242,8 @@ class Connection:
         try:
             exchange.run(self._server.application)
         except Interrupt:
+            if exchange.complete:
+                return False
             if exchange.started:
                 self._abort()
                 return False
@@ -295,10 +298,8 @@ class Connection:
 
     def _abort(self) -> None:
         """Make the coming close a reset, so that the kernel does not hold what the client will not take."""
-        try:
+        with suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        except OSError:
-            pass
 
     def _close(self) -> None:
         self.deadline = math.inf

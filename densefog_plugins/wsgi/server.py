@@ -6,6 +6,7 @@ import logging
 import resource
 import socket
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -39,7 +40,7 @@ class Server:
         port: The port to bind; 0 lets the system choose (see ``address``).
         limits: What a client may take.
         reuse_port: Share the port with other processes that do the same (``SO_REUSEPORT``). A port that others share
-            is then not refused as taken; :func:`densefog_core.supervisor.probe` finds that out before they start.
+            is then not refused as taken; :func:`densefog_core.supervisor.check_port` finds that out before they start.
     """
 
     def __init__(
@@ -105,6 +106,9 @@ class Server:
         """
         if self._stream is None:
             return True
+        if self.draining:
+            self._stopped.wait()
+            return not self.cutting
         self.draining = True
         self._take_backlog()
         self._stream.stop(timeout=0)
@@ -155,8 +159,9 @@ class Server:
 
     def _take_backlog(self) -> None:
         """Accept the connections that the kernel has accepted already: closing the listener would reset them."""
-        while (accepted := self._stream.do_read()) is not None:
-            self._stream.do_handle(*accepted)
+        with suppress(OSError):  # out of files: the rest must be reset
+            while (accepted := self._stream.do_read()) is not None:
+                self._stream.do_handle(*accepted)
         gevent.sleep(0)
 
     def _sweep(self) -> None:

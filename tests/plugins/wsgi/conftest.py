@@ -14,7 +14,7 @@ def served() -> Iterator[Served]:
     """A server with the limits that a test can reach, and the times that none does."""
     server = Served(body_bytes=4096, header_bytes=2048, header_count=20)
     yield server
-    printed, logged = server.end()
+    printed, _ = server.end()
     assert printed == "True\n"
 
 

@@ -545,6 +545,13 @@ class TestStart:
         assert server.stop(1)
         serving.get(timeout=PATIENCE)
 
+    def test_a_second_stop_waits_for_the_first(self) -> None:
+        """Two signals are one drain."""
+        server = Server(lambda environ, start_response: [], port=0)
+        server.start()
+        stops = [gevent.spawn(server.stop, 1) for _ in range(2)]
+        assert [stop.get(timeout=PATIENCE) for stop in stops] == [True, True]
+
     def test_stop_before_start_is_nothing(self) -> None:
         """There is nothing to drain."""
         assert Server(lambda environ, start_response: [], port=0).stop(1)

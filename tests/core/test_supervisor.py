@@ -1,0 +1,227 @@
+"""The supervisor: processes that are kept alive, drained, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from densefog_core.errors import StartupError
+from densefog_core.supervisor import _Child, check_port
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0  # seconds until a test that hangs fails
+
+SUPERVISE = """
+import logging, sys
+from densefog_core import supervisor
+supervisor._KILL_GRACE = 0.1
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+command = [sys.executable, "-c", sys.argv[3]]
+count, drain_timeout = int(sys.argv[1]), float(sys.argv[2])
+log = logging.getLogger("densefog.server")
+sys.exit(supervisor.supervise(command, count, drain_timeout=drain_timeout, log=log))
+"""
+
+# Children, in the words of the test that runs them.
+PREAMBLE = "import os, signal, sys, time; number = os.environ['DENSEFOG_PROCESS'];"
+READY = "open(f'ready-{number}-{os.getpid()}', 'w').close();"
+WAITS = PREAMBLE + READY + "signal.pause()"
+DRAINS = PREAMBLE + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));" + READY + "signal.pause()"
+IGNORES = PREAMBLE + "signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY + "time.sleep(60)"
+MISCONFIGURED = PREAMBLE + "number == '1' and sys.exit(78);" + READY + "signal.pause()"
+CRASHES = PREAMBLE + READY + "sys.exit(3)"
+
+
+class Supervised:
+    """A supervisor in a process of its own, and what it prints."""
+
+    def __init__(self, folder: Path, child: str, count: int, drain_timeout: float) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-c", SUPERVISE, str(count), str(drain_timeout), child],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ready(self, count: int) -> dict[int, int]:
+        """Wait until so many children have got ready in all; return number: newest pid."""
+        until(lambda: len(list(self.folder.glob("ready-*"))) >= count)
+        files = sorted(self.folder.glob("ready-*"), key=lambda file: file.stat().st_mtime_ns)
+        return {int(number): int(pid) for _, number, pid in (file.name.split("-") for file in files)}
+
+    def end(self) -> tuple[int, str]:
+        printed, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, printed
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not yet waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
+    """Starts supervisors, and ends what a failed test leaves."""
+    started: list[Supervised] = []
+
+    def start(child: str, count: int = 2, drain_timeout: float = 5.0) -> Supervised:
+        started.append(Supervised(tmp_path, child, count, drain_timeout))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_all_children(supervised: Callable[..., Supervised], number: signal.Signals) -> None:
+    """Each child gets SIGTERM whichever it was; the exit code is 0; each start and end has its line."""
+    it = supervised(DRAINS)
+    pids = it.ready(2)
+    assert set(pids) == {0, 1}
+    it.process.send_signal(number)
+    code, log = it.end()
+    assert code == 0
+    for index, pid in pids.items():
+        assert f"process {index} started, pid {pid}\n" in log
+        assert f"process {index} (pid {pid}) ended: exit code 0\n" in log
+    assert f"{number.name}: draining\n" in log
+
+
+def test_a_child_without_a_handler_ends_a_clean_drain(supervised: Callable[..., Supervised]) -> None:
+    """SIGTERM's own effect, as on a child that has just started, is not a fault."""
+    it = supervised(WAITS)
+    it.ready(2)
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 0
+    assert "killed by SIGTERM" in log
+
+
+def test_a_dead_child_is_started_again(supervised: Callable[..., Supervised]) -> None:
+    """With its number, and a line that says what killed it; the other one is left alone."""
+    it = supervised(DRAINS)
+    first = it.ready(2)
+    os.kill(first[1], signal.SIGKILL)
+    second = it.ready(3)
+    assert second[0] == first[0]
+    assert second[1] != first[1]
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 0
+    assert f"process 1 (pid {first[1]}) died: killed by SIGKILL; next start in 0.5 s\n" in log
+
+
+def test_a_child_that_keeps_dying_is_started_ever_more_slowly(supervised: Callable[..., Supervised]) -> None:
+    """Each early death doubles the wait: no hot loop."""
+    it = supervised(CRASHES, count=1)
+    it.ready(3)
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 0
+    assert re.findall(r"died: exit code 3; next start in (.*) s", log)[:2] == ["0.5", "1"]
+
+
+def test_the_wait_is_bounded_and_forgotten_after_a_good_start() -> None:
+    """At most 30 seconds; a child that ran 10 seconds starts again at once, and begins anew."""
+    child = _Child(0, started=100.0)
+    assert [child.backoff(101.0) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert child.backoff(110.0) == 0
+    assert child.backoff(101.0) == 0.5
+
+
+def test_a_wrong_configuration_ends_all(supervised: Callable[..., Supervised]) -> None:
+    """Exit code 78 at the first start is the supervisor's own; the other child is not left behind."""
+    it = supervised(MISCONFIGURED)
+    code, log = it.end()
+    assert code == 78
+    assert "cannot start: exit code 78" in log
+    assert not any(is_alive(int(file.name.split("-")[2])) for file in it.folder.glob("ready-*"))
+
+
+def test_a_second_signal_kills(supervised: Callable[..., Supervised]) -> None:
+    """Without waiting for the drain's end; the exit code is not 0."""
+    it = supervised(IGNORES, drain_timeout=600)
+    pids = it.ready(2)
+    it.process.terminate()
+    assert it.process.stdout is not None
+    while "draining" not in it.process.stdout.readline():
+        pass
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 1
+    assert log.count("killed by SIGKILL") == 2
+    assert not any(map(is_alive, pids.values()))
+
+
+def test_a_child_that_does_not_drain_is_killed(supervised: Callable[..., Supervised]) -> None:
+    """After the drain's time and some grace."""
+    it = supervised(IGNORES, count=1, drain_timeout=0.1)
+    it.ready(1)
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 1
+    assert "killed by SIGKILL" in log
+
+
+def test_children_die_with_a_killed_supervisor(supervised: Callable[..., Supervised]) -> None:
+    """SIGKILL leaves it no time to tell them; the kernel does."""
+    it = supervised(IGNORES)
+    pids = it.ready(2)
+    it.process.kill()
+    until(lambda: not any(map(is_alive, pids.values())))
+
+
+def test_children_start_with_no_signal_blocked(supervised: Callable[..., Supervised]) -> None:
+    """The supervisor blocks signals to wait for them; its children must not inherit that."""
+    it = supervised(PREAMBLE + READY + "print('blocked', signal.pthread_sigmask(0, ()), flush=True); signal.pause()", 1)
+    it.ready(1)
+    assert it.process.stdout is not None
+    while not (line := it.process.stdout.readline()).startswith("blocked"):
+        pass
+    assert line == "blocked set()\n"
+    it.process.terminate()
+    assert it.end()[0] == 0
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_is_taken_is_found_out(shared: bool) -> None:
+    """Also when the one who has it would share it."""
+    with socket.socket() as listener:
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
+            check_port("127.0.0.1", port)
+    check_port("127.0.0.1", port)
+
+
+def test_port_0_cannot_be_shared() -> None:
+    """Each process would be given another."""
+    with pytest.raises(StartupError, match="port 0"):
+        check_port("127.0.0.1", 0)
