@@ -61,3 +61,12 @@ def job_row(job: Job) -> dict[str, Any]:
 def register(registry: ActionRegistry) -> None:
     """Register the built-in actions."""
     registry.add("DescribeJobs", describe_jobs, api=("public", "manage"), resource_key="jobIds")
+
+
+def openapi_page(api: Any) -> Any:  # noqa: ANN401
+    """Answer ``/openapi.json``."""
+    from densefog_core import jsontext, openapi
+    from densefog_core.app import Page
+
+    document = openapi.document(api.specs.values(), title=f"densefog API {api.name}", version="1")
+    return Page(jsontext.dumps(document), "application/json")

@@ -1,0 +1,156 @@
+"""Errors of requests, resources, the provider and jobs: what application code raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from densefog_core.errors import (
+    BaseIaasException,
+    BaseJobException,
+    BaseResourceException,
+    ClientRequestException,
+    DBLockTimeoutError,
+    HandleError,
+    InvalidRequestParameter,
+    JobNotFound,
+    JobRefused,
+    ServerInternalError,
+    UnknownAction,
+    ValidationError,
+)
+
+
+class ResourceNotBelongsToProject(BaseResourceException):
+    """The resource is another project's."""
+
+    ret_code = 4103
+    text = "You have no permission on this resource ({})."
+
+
+class ResourceNotFound(BaseResourceException):
+    """There is no such resource."""
+
+    ret_code = 4104
+    text = "Resource ({}) is not found."
+
+
+class ResourceActionForbiden(BaseResourceException):
+    """The resource's state does not allow the action."""
+
+    ret_code = 4105
+    text = "Resource ({}) action is forbidden."
+
+
+ResourceActionForbidden = ResourceActionForbiden
+
+
+class ResourceIsBusy(ResourceActionForbiden):
+    """A job is at work on the resource."""
+
+    text = "Cannot do the action, because resource ({}) is busy now."
+
+
+class ResourceIsDeleted(ResourceActionForbiden):
+    """The resource is gone."""
+
+    text = "Cannot do the action, because resource ({}) is deleted."
+
+
+class ResourceIsInError(ResourceActionForbiden):
+    """The resource is broken."""
+
+    text = "Cannot do the action, because resource ({}) is in error."
+
+
+class ResourceActionUnsupported(BaseResourceException):
+    """The resource is of a kind that does not have the action."""
+
+    ret_code = 4106
+    text = "Resource ({}) action is unsupported."
+
+
+class IaasProviderActionError(ServerInternalError):
+    """The provider did not do what it was asked.
+
+    Args:
+        exception: what its client raised; for the log.
+        stacktrace: where; for the log, and for the client in debug only.
+        message: what clients read; default ``Action failed.op``.
+    """
+
+    ret_code = 5001
+
+    def __init__(self, exception: object, stacktrace: str = "", message: str | None = None) -> None:
+        super().__init__(message or "Action failed.op")
+        self.exception = exception
+        self.stacktrace = stacktrace
+
+
+class ActionsPartialSuccessError(ServerInternalError):
+    """Some resources of a batch, or all of them, could not be acted on.
+
+    Args:
+        exceptions: one ``{"exception": error, "<any key>": id}`` for each that failed.
+        results: ids, or results, of those that worked.
+        job_id: the job that goes on with those that worked.
+    """
+
+    def __init__(
+        self, exceptions: Sequence[Mapping[str, Any]], results: Sequence[Any] = (), job_id: str | None = None
+    ) -> None:
+        self.exceptions = [dict(one) for one in exceptions]
+        self.results = list(results)
+        self.job_id = job_id
+        self.ret_code = 5002 if self.results else 5001
+        if self.results:
+            text = "Actions partial success"
+        else:
+            text = "Action failed." if len(self.exceptions) == 1 else "Actions all failed."
+        super().__init__(text)
+
+
+class BaseWaiterError(ServerInternalError):
+    """Waiting for an object came to nothing."""
+
+
+class WaitObjectInterrupt(BaseWaiterError):
+    """The object went into a state from which the awaited one cannot be reached."""
+
+
+class WaitObjectTimeout(BaseWaiterError):
+    """The object did not reach the awaited state in time."""
+
+
+class WaitObjectNotFound(BaseWaiterError):
+    """The object that was waited for is gone."""
+
+
+__all__ = [
+    "ActionsPartialSuccessError",
+    "BaseIaasException",
+    "BaseJobException",
+    "BaseResourceException",
+    "BaseWaiterError",
+    "ClientRequestException",
+    "DBLockTimeoutError",
+    "HandleError",
+    "IaasProviderActionError",
+    "InvalidRequestParameter",
+    "JobNotFound",
+    "JobRefused",
+    "ResourceActionForbidden",
+    "ResourceActionForbiden",
+    "ResourceActionUnsupported",
+    "ResourceIsBusy",
+    "ResourceIsDeleted",
+    "ResourceIsInError",
+    "ResourceNotBelongsToProject",
+    "ResourceNotFound",
+    "ServerInternalError",
+    "UnknownAction",
+    "ValidationError",
+    "WaitObjectInterrupt",
+    "WaitObjectNotFound",
+    "WaitObjectTimeout",
+]

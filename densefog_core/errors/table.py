@@ -1,0 +1,194 @@
+"""Any exception in; retCode, message and data out."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from densefog_core.errors import BaseIaasException, RegistrationError
+
+#: What clients read when something failed that they should know nothing of.
+INTERNAL = "An error occurred while processing your request."
+
+Text = str | Callable[[Any], str] | None
+Data = Callable[[Any], dict[str, Any] | None] | None
+MapError = Callable[[Exception], Exception | None]
+
+_logger = logging.getLogger("densefog.errors")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """What an exception is answered with.
+
+    Attributes:
+        ret_code: the number.
+        message: the text.
+        data: ``exceptionTag`` and what the error is about.
+        expected: whether the error has a place in the table; the others belong in the log with their traceback.
+    """
+
+    ret_code: int
+    message: str
+    data: dict[str, Any]
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    code: int
+    message: Text
+    data: Data
+    owner: str
+
+
+class ErrorTable:
+    """Exceptions by class. A class's own ``ret_code`` counts as an entry; the most specific class of the MRO wins."""
+
+    def __init__(self) -> None:
+        self._entries: dict[type[BaseException], _Entry] = {}
+        self._found: dict[type[BaseException], _Entry | None] = {}
+        self._owner = "the application"
+        self._frozen = False
+
+    @contextmanager
+    def owned_by(self, owner: str) -> Iterator[None]:
+        """Take everything added in the block as ``owner``'s; when the block raises, nothing of it stays."""
+        before, entries = self._owner, dict(self._entries)
+        self._owner = owner
+        try:
+            yield
+        except BaseException:
+            self._entries = entries
+            raise
+        finally:
+            self._owner = before
+
+    def add(self, exception: type[Exception], code: int, message: Text = None, data: Data = None) -> None:
+        """Say how ``exception`` and its subclasses are answered.
+
+        Args:
+            exception: the class.
+            code: the retCode.
+            message: the text; a function of the exception; or None for ``str(exception)``.
+            data: a function of the exception that returns more about it, JSON.
+
+        Raises:
+            RegistrationError: the class is registered already, by the one who is named; or start-up is over.
+        """
+        name = f"{exception.__module__}.{exception.__qualname__}" if isinstance(exception, type) else repr(exception)
+        if self._frozen:
+            raise RegistrationError(f"{self._owner} registers error {name} after start-up; register it in a hook")
+        if not (isinstance(exception, type) and issubclass(exception, Exception)):
+            raise RegistrationError(f"{self._owner} registers error {name}, which is no exception class")
+        if exception in self._entries:
+            first = self._entries[exception].owner
+            raise RegistrationError(f"error {name} is registered twice: by {first} and by {self._owner}; disable one")
+        self._entries[exception] = _Entry(code, message, data, self._owner)
+
+    def freeze(self) -> None:
+        """End registration."""
+        self._frozen = True
+
+    def answer(
+        self,
+        error: Exception,
+        *,
+        debug: bool = False,
+        context_id: str = "-",
+        resource_key: str = "resourceIds",
+        map_error: MapError | None = None,
+    ) -> ErrorAnswer:
+        """Return what a client is told of ``error``; never raises.
+
+        Args:
+            error: any exception.
+            debug: put the traceback into ``data``.
+            context_id: what ``exceptionTag`` says, and the log.
+            resource_key: where ids that succeeded stand in a partial success.
+            map_error: asked for one of densefog's own exceptions when no class covers ``error``.
+        """
+        known, entry = error, self._entry(type(error))
+        if entry is None and map_error is not None:
+            known = _mapped(error, map_error) or error
+            entry = self._entry(type(known))
+        code, message, data = self._describe(known, entry, resource_key)
+        data["exceptionTag"] = context_id
+        if debug:
+            data["exceptionStr"] = _stack(known)
+        return ErrorAnswer(code, message, data, entry is not None)
+
+    def _entry(self, kind: type[BaseException]) -> _Entry | None:
+        try:
+            return self._found[kind]
+        except KeyError:
+            found = next((entry for base in kind.__mro__ if (entry := self._own(base)) is not None), None)
+            if self._frozen:
+                self._found[kind] = found
+            return found
+
+    def _own(self, base: type) -> _Entry | None:
+        if base in self._entries:
+            return self._entries[base]
+        if issubclass(base, BaseIaasException) and "ret_code" in vars(base):
+            return _Entry(vars(base)["ret_code"], None, None, "densefog")
+        return None
+
+    def _describe(self, error: Exception, entry: _Entry | None, resource_key: str) -> tuple[int, str, dict[str, Any]]:
+        if entry is None:
+            return 5000, INTERNAL, {}
+        own = isinstance(error, BaseIaasException)
+        try:
+            message = entry.message(error) if callable(entry.message) else entry.message or str(error)
+            data = dict(error.data) if isinstance(error, BaseIaasException) else {}
+            data |= (entry.data(error) or {}) if entry.data else {}
+            data |= self._partial(error, resource_key)
+        except Exception:
+            _logger.exception("cannot describe a %s; registered by %s", type(error).__name__, entry.owner)
+            return entry.code, INTERNAL, {}
+        registered = entry.owner != "densefog"
+        return (error.ret_code if own and not registered else entry.code), message, data  # type: ignore[attr-defined]
+
+    def _partial(self, error: Exception, resource_key: str) -> dict[str, Any]:
+        from densefog_core.errors.iaas_error import ActionsPartialSuccessError
+
+        if not isinstance(error, ActionsPartialSuccessError):
+            return {}
+        failures = [self._failure(one) for one in error.exceptions]
+        return {"jobId": error.job_id, resource_key: error.results, "failures": failures}
+
+    def _failure(self, one: dict[str, Any]) -> dict[str, Any]:
+        error = one.get("exception")
+        answer = self.answer(error if isinstance(error, Exception) else Exception(error))
+        resource_id = next((value for key, value in one.items() if key != "exception"), None)
+        return {"resourceId": resource_id, "retCode": answer.ret_code, "message": answer.message}
+
+
+def _mapped(error: Exception, map_error: MapError) -> BaseIaasException | None:
+    try:
+        answer = map_error(error)
+    except Exception:
+        _logger.exception("a densefog_map_error hook failed on a %s", type(error).__name__)
+        return None
+    if answer is not None and not isinstance(answer, BaseIaasException):
+        _logger.error("a densefog_map_error hook returned a %s, which is none of densefog's", type(answer).__name__)
+        return None
+    return answer
+
+
+def _stack(error: Exception) -> str:
+    provider = getattr(error, "stacktrace", "")
+    own = "".join(traceback.format_exception(error))
+    return f"{type(error).__name__}:\n{provider}\n{own}" if provider else own
+
+
+_HTTP = {0: 200, 4101: 401, 4103: 403, 4104: 404, 4105: 403, 4113: 429}
+
+
+def http_status(ret_code: int) -> int:
+    """Return the HTTP status that ``http_status = map`` gives a retCode."""
+    return _HTTP.get(ret_code) or (400 if 4000 <= ret_code < 5000 else 500)

@@ -1,0 +1,147 @@
+"""What must never be stored, logged or sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+HIDDEN = "********"
+
+#: Deeper than this nothing is looked at any more: it is hidden.
+MAX_DEPTH = 32
+
+#: A key is secret when it has one of these words...
+_WORDS = frozenset(
+    "password passwd passphrase pwd secret secrets token tokens credential credentials authorization cookie cookies "
+    "otp pin signature userdata apikey privatekey secretkey".split()
+)
+#: ... or two of them side by side; `keyName`, `accessKey` and `keyPairIds` are public.
+_PAIRS = frozenset(
+    (first, "key") for first in ("api", "private", "secret", "encryption", "signing", "ssh", "master", "auth")
+) | {("user", "data"), ("pass", "word"), ("pass", "phrase")}
+#: ... unless it is about a secret rather than one.
+_ABOUT = frozenset("id ids name names type count length expires expiry expired period policy url uri hint".split())
+
+_split = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+").findall
+
+
+@lru_cache(maxsize=4096)
+def is_secret_key(name: str) -> bool:
+    """Return whether a member of this name holds a secret: ``password``, ``accessSecret``, ``api-key``, ``user_data``."""
+    words = [word.lower() for word in _split(name[:200])]
+    if not words or words[-1] in _ABOUT:
+        return False
+    if not _WORDS.isdisjoint(words):
+        return True
+    singular = [word.removesuffix("s") for word in words]
+    return any(pair in _PAIRS for pair in zip(singular, singular[1:], strict=False))
+
+
+class Secret(str):
+    """A text that shows itself as ``********``: in repr, in formatting, in logs, tables and notices.
+
+    Use it as the type of a parameter; `reveal` gives the value.
+    """
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """Return the value."""
+        return str.__str__(self)
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __repr__(self) -> str:
+        return f"Secret('{HIDDEN}')"
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare in constant time."""
+        if not isinstance(other, str):
+            return NotImplemented
+        mine, theirs = str.encode(self), str.encode(other)
+        return hmac.compare_digest(mine, theirs)
+
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    __hash__ = str.__hash__
+
+    def jsonable(self) -> str:
+        """Return what JSON shows."""
+        return HIDDEN
+
+
+def redact(value: Any) -> Any:  # noqa: ANN401
+    """Return a copy of ``value`` in which every secret is ``********``; ``value`` itself stays as it is.
+
+    Args:
+        value: nested dicts, lists, tuples, sets, dataclasses and structs; anything else is returned as it is.
+    """
+    return _redact(value, MAX_DEPTH)
+
+
+def _redact(value: Any, depth: int) -> Any:  # noqa: ANN401
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool or kind is float:
+        return value
+    if kind is Secret:
+        return HIDDEN
+    if not depth:
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {
+            key: HIDDEN if type(key) is str and is_secret_key(key) and item is not None else _redact(item, depth - 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [_redact(item, depth - 1) for item in value]
+        return items if isinstance(value, list) else tuple(items) if isinstance(value, tuple) else set(items)
+    if isinstance(value, msgspec.Struct):
+        return _redact(msgspec.structs.asdict(value), depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _redact({field.name: getattr(value, field.name) for field in dataclasses.fields(value)}, depth)
+    return value
+
+
+_VALUES = (
+    # user:password@ in an address
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)", re.I),
+    # webhooks whose address is the secret
+    re.compile(r"(https?://hooks\.slack\.com/(?:services|workflows|triggers)/)[^\s\"']+", re.I),
+    # Authorization: Bearer abc, Basic abc
+    re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}", re.I),
+)
+_pair = re.compile(
+    r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_.-]{1,60})(?P=quote)(?P<equals>\s*[:=]\s*)"""
+    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&'"(){}\[\]]+)"""
+)
+
+
+def redact_text(text: str) -> str:
+    """Return ``text`` with what looks like a secret hidden.
+
+    Found are credentials in addresses, Slack webhooks, ``Authorization`` values, and ``key=value``, ``key: value`` and
+    ``"key": "value"`` where the key is one of `is_secret_key`.
+    """
+    for pattern in _VALUES:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return _pair.sub(_hide, text) if ("=" in text or ":" in text) else text
+
+
+def _hide(match: re.Match[str]) -> str:
+    if not is_secret_key(match["key"].rpartition(".")[2]):
+        return match[0]
+    value = match["value"]
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{match['quote']}{match['key']}{match['quote']}{match['equals']}{quote}{HIDDEN}{quote}"
