@@ -15,7 +15,7 @@ import struct
 from contextlib import suppress
 from io import BytesIO
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from gevent import getcurrent
 
@@ -90,6 +90,7 @@ class Connection:
         try:
             while self._serve_one():
                 pass
+            self._linger()
         except Refusal as error:
             self._refuse(error)
         except Interrupt:
@@ -166,8 +167,6 @@ class Connection:
     def _serve_one(self) -> bool:
         """Read and answer one request; return whether another may follow."""
         head = self._read_head()
-        if head is None:
-            return False
         server = self._server
         environ = server.environ.copy()
         environ["REMOTE_ADDR"] = self._peer[0]
@@ -180,10 +179,9 @@ class Connection:
         self._served += 1
         return self._answer(request)
 
-    def _read_head(self) -> bytes | None:
-        """Return the head of the next request, or None when none comes."""
-        if not self.buffer and not self._await_request():
-            return None
+    def _read_head(self) -> bytes:
+        if not self.buffer:
+            self._await_request()
         limit = self._server.limits.header_bytes
         checked = -1
         while True:
@@ -204,7 +202,7 @@ class Connection:
             checked = len(self.buffer)
             self.fill()
 
-    def _await_request(self) -> bool:
+    def _await_request(self) -> None:
         limits = self._server.limits
         self._enter(Phase.IDLE, limits.idle_timeout if self._served else limits.header_timeout)
         if self._server.draining:
@@ -212,18 +210,13 @@ class Connection:
         try:
             self.fill()
         except Interrupt:
-            return self._receive_at_once()
-        return True
+            self._receive_at_once()
 
-    def _receive_at_once(self) -> bool:
-        """Take a request that came just before the connection was to be closed; return whether there is one."""
+    def _receive_at_once(self) -> None:
+        """Take a request that came just before the connection was to be closed, or close it."""
         self._sock.setblocking(False)
-        try:
-            self._receive()
-        except Disconnected:
-            return False
+        self._receive()
         self._sock.setblocking(True)
-        return True
 
     def _read_body(self, request: Request) -> bytes:
         limits = self._server.limits
@@ -246,10 +239,9 @@ class Connection:
                 return False
             if exchange.started:
                 self._abort()
-                return False
             raise
         except Disconnected:
-            return False
+            raise
         except Exception:  # noqa: BLE001  # whatever an application raises is answered, and logged with its traceback
             return self._fail(request, exchange)
         return exchange.persistent
@@ -264,7 +256,6 @@ class Connection:
         if exchange.started:
             # The client must not take what it has for the whole reply.
             self._abort()
-            return False
         persistent = request.persistent and request.http11 and not self.draining
         with_body = environ["REQUEST_METHOD"] != "HEAD"
         self.send(refusal(500, _FAILURE, close=not persistent, with_body=with_body))
@@ -272,34 +263,41 @@ class Connection:
 
     def _time_out(self) -> None:
         """End a connection that was interrupted in its present phase."""
-        if self._server.cutting:
+        if self.phase is Phase.LINGER:
+            return
+        if self.phase is Phase.WRITE:
+            with suppress(Disconnected):
+                self._abort()
+        elif self._server.cutting:
             self._refuse(Refusal(503, "The server is stopping."))
         elif self.phase is Phase.HANDLER:
             self._refuse(Refusal(503, "The request took too long to process."))
-        elif self.phase in (Phase.HEAD, Phase.BODY):
-            self._refuse(Refusal(408, "The request took too long to arrive."))
         else:
-            self._abort()
+            self._refuse(Refusal(408, "The request took too long to arrive."))
 
     def _refuse(self, error: Refusal) -> None:
-        """Answer a refused request, and let the client read the answer before the connection goes.
-
-        Closing a socket with unread bytes resets it, and the client may lose the answer with it.
-        """
-        try:
+        """Answer a refused request."""
+        with suppress(Disconnected, Interrupt):
             self.send(refusal(error.status, error.message))
-            self._sock.shutdown(socket.SHUT_WR)
-            self._enter(Phase.LINGER, 0.0 if self._server.cutting else self._server.limits.linger_timeout)
-            while True:
-                self.buffer = b""
-                self.fill()
-        except (Disconnected, Interrupt, OSError):
-            pass
+            self._linger()
 
-    def _abort(self) -> None:
-        """Make the coming close a reset, so that the kernel does not hold what the client will not take."""
+    def _linger(self) -> None:
+        """Let the client read the last reply before the connection goes, and drop what it still sends.
+
+        Closing a socket that has unread bytes resets it, and the client may lose the reply with it.
+        """
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+        self._enter(Phase.LINGER, self._server.limits.linger_timeout)
+        while True:
+            self.buffer = b""
+            self.fill()
+
+    def _abort(self) -> NoReturn:
+        """Reset the connection, so that the kernel does not hold what the client will not take."""
         with suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        raise Disconnected
 
     def _close(self) -> None:
         self.deadline = math.inf

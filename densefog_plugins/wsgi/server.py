@@ -15,7 +15,7 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
-from densefog_plugins.wsgi.connection import Connection
+from densefog_plugins.wsgi.connection import Connection, Phase
 from densefog_plugins.wsgi.gateway import WSGIApplication
 from densefog_plugins.wsgi.limits import Limits
 
@@ -115,7 +115,7 @@ class Server:
         for connection in list(self.connections):
             connection.hasten()
         self._interrupt_late()
-        finished = not self.connections or bool(self._emptied.wait(timeout))
+        finished = not self.connections or bool(self._emptied.wait(timeout)) or not self._busy()
         if not finished:
             self._cut()
         self._sweeper.kill()
@@ -176,8 +176,12 @@ class Server:
             if connection.deadline <= now:
                 self.hub.loop.run_callback(connection.interrupt)
 
+    def _busy(self) -> int:
+        """Return how many connections still owe their client a reply."""
+        return sum(connection.phase is not Phase.LINGER for connection in self.connections)
+
     def _cut(self) -> None:
-        logger.warning("drain: %d connections were still busy and are cut", len(self.connections))
+        logger.warning("drain: %d requests were not finished in time and are cut", self._busy())
         self.cutting = True
         for connection in self.connections:
             connection.deadline = 0.0

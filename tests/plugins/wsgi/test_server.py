@@ -13,6 +13,7 @@ import pytest
 
 from densefog_plugins.wsgi.limits import Limits
 from densefog_plugins.wsgi.server import Server
+from tests.plugins.wsgi.serve import hello
 from tests.plugins.wsgi.served import PATIENCE, Client, Served
 
 Serve = Callable[..., Served]
@@ -255,6 +256,13 @@ class TestPersistence:
             assert client.reply().closes
             assert client.is_closed()
 
+    def test_the_last_reply_can_be_read_though_more_was_sent(self, served: Served) -> None:
+        """Megabytes sent behind the last request do not reset the connection under the reply."""
+        with served.client() as client:
+            client.send(get("/big?bytes=1000000", "Connection: close") + b"x" * 3_000_000)
+            assert len(client.reply().body) == 1_000_000
+            assert client.is_closed()
+
     def test_a_client_that_has_sent_all_gets_its_answer(self, served: Served) -> None:
         """A half-closed connection is answered, then closed."""
         with served.client() as client:
@@ -491,6 +499,31 @@ class TestDrain:
             reply = client.reply()
             assert (reply.body, reply.closes) == (b"hello", True)
 
+    def test_a_request_that_crosses_the_drain_is_answered(self) -> None:
+        """One that has arrived on an idle connection, and that the server has not seen yet, is not lost."""
+        server = Server(hello, port=0, limits=Limits(linger_timeout=0.1))
+        server.start()
+        client = Client(server.address[1])
+        client.send(get())
+        while not select.select([client.socket], [], [], 0)[0]:
+            gevent.sleep(0.01)
+        assert client.reply().body == b"hello"
+        client.send(get())
+        assert server.stop(PATIENCE)
+        reply = client.reply()
+        assert (reply.body, reply.closes) == (b"hello", True)
+        client.close()
+
+    def test_a_connection_that_the_kernel_accepted_is_served(self) -> None:
+        """One that waits in the backlog when the drain begins is not reset."""
+        server = Server(hello, port=0, limits=Limits(linger_timeout=0.1))
+        server.start()
+        client = Client(server.address[1])
+        client.send(get())
+        assert server.stop(PATIENCE)
+        assert client.reply().closes
+        client.close()
+
     def test_what_does_not_end_is_cut(self, serve: Serve) -> None:
         """After the drain's time the handler is interrupted, its client told, and the drain reported as unclean."""
         server = serve(drain=0.2)
@@ -501,7 +534,7 @@ class TestDrain:
             assert client.reply().status == 503
         printed, log = server.end()
         assert printed == "False\n"
-        assert "1 connections were still busy" in log
+        assert "1 requests were not finished in time" in log
 
 
 def listens(port: int) -> bool:
