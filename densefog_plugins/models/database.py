@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import logging
+import random
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from densefog_core.context import current_app
 from densefog_core.errors import ConfigError
+from densefog_core.redact import redact_text
+from densefog_plugins.models.dialects import DIALECTS
 from densefog_plugins.models.engine import create_engine
 
 if TYPE_CHECKING:
     from densefog_core.app import App
     from densefog_core.config import Config
+
+R = TypeVar("R")
+
+#: How often a transaction is tried that the database says may be repeated, and the first pause in seconds.
+ATTEMPTS = 8
+PAUSE = 0.005
+
+_logger = logging.getLogger("densefog.models")
 
 #: File of the embedded database, in ``app_root``.
 EMBEDDED = "densefog.db"
@@ -47,20 +61,62 @@ def database_url(config: Config) -> str:
 
 
 class Database:
-    """An engine and the sessions on it.
+    """An engine, the sessions on it, and what is peculiar to its kind.
 
     Attributes:
         url: the SQLAlchemy URL, password included.
+        shown_url: the same without the password.
         engine: SQLAlchemy's engine.
+        native_engine: one without a pool, for threads outside of gevent's loop; it may block.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
+        dialect: what differs between databases.
         sessions: makes sessions.
     """
 
     def __init__(self, config: Config) -> None:
         self.url = database_url(config)
+        self.shown_url = make_url(self.url).render_as_string(hide_password=True)
         self.embedded = not (config.db_url or config.db_host)
         self.engine = create_engine(self.url, cooperative=config.gevent)
+        self.native_engine = create_engine(self.url, pooled=False)
+        self.dialect = DIALECTS[self.engine.dialect.name]()
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
+
+    def run(self, work: Callable[[Connection], R], *, read_only: bool = False) -> R:
+        """Run ``work`` in a transaction of its own, and again when the database says that it may be repeated.
+
+        Args:
+            work: is given the connection.
+            read_only: it writes nothing, so that on SQLite it need not wait for the write lock.
+
+        Raises:
+            DBAPIError: it failed for another reason, or `ATTEMPTS` times.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
+                    return work(connection)
+            except DBAPIError as exc:
+                if attempt == ATTEMPTS or not self.dialect.is_transient(exc):
+                    raise
+                _logger.info("transaction repeated after: %s", self.reason(exc))
+            time.sleep(random.uniform(0, PAUSE * 2**attempt))
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def is_database_error(error: BaseException) -> bool:
+        """Return whether an exception comes from the database or its driver."""
+        return isinstance(error, SQLAlchemyError)
+
+    @staticmethod
+    def reason(error: BaseException) -> str:
+        """Return what the driver says, in one line, without the statement."""
+        return " ".join(redact_text(str(getattr(error, "orig", None) or error)).split())[:300]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+        self.native_engine.dispose()
 
 
 _databases: WeakKeyDictionary[App, Database] = WeakKeyDictionary()

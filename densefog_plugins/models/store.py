@@ -328,7 +328,7 @@ class SQLJobStore:
         return self._database.run(work)
 
     def _read(self, work: Callable[[Connection], R]) -> R:
-        return self._database.run(work)
+        return self._database.run(work, read_only=True)
 
 
 def _as_claimed(row: Job) -> Job:

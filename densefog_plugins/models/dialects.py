@@ -1,0 +1,153 @@
+"""What differs between databases: the clock, row locks, inserts that may meet their twin, and which errors may be tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, func, literal_column, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.types import DateTime
+
+from densefog_core.jobs import utcnow
+
+
+class Dialect:
+    """A database as the store needs it; this one is SQLite, the others override.
+
+    Attributes:
+        name: SQLAlchemy's name of it.
+        locks_rows: whether rows that were read are this transaction's until it ends.
+    """
+
+    name = "sqlite"
+    locks_rows = True
+
+    def prepare(self, connection: Connection) -> None:
+        """Learn what the server can do."""
+
+    def now(self, offset: float = 0.0) -> ColumnElement[Any]:
+        """Return the time as an expression: naive UTC, whole seconds, by the database's clock where it has one.
+
+        SQLite has none that writes what SQLAlchemy reads, and runs on this machine: it gets this machine's time.
+
+        Args:
+            offset: seconds to add, negative for the past.
+        """
+        return bindparam(None, utcnow() + timedelta(seconds=round(offset)), DateTime(), unique=True)
+
+    def lock(self, query: Select[Any]) -> Select[Any]:
+        """Return ``query`` locking the rows that it reads and passing over locked ones.
+
+        On SQLite the whole transaction is the lock: it begins with BEGIN IMMEDIATE.
+        """
+        return query
+
+    def insert_ignoring(self, table: Table) -> Insert:
+        """Return an INSERT that leaves a row alone whose primary key is there already."""
+        return sqlite.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Return whether the transaction may be run again: a deadlock, a lock wait, a lost connection."""
+        return isinstance(error, OperationalError) and any(
+            word in str(error.orig).lower() for word in ("locked", "busy", "schema has changed")
+        )
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        """Return whether a row lock was not to be had in time."""
+        return self.is_transient(error)
+
+
+class MySQL(Dialect):
+    """MariaDB 10.6 and newer, MySQL 8; older ones without SKIP LOCKED."""
+
+    name = "mysql"
+
+    #: Deadlock, lock wait timeout, snapshot changed (MariaDB), and the server or the connection gone.
+    TRANSIENT = frozenset({1213, 1205, 1020, 1053, 1077, 1079, 1180, 1927, 2002, 2003, 2006, 2013, 2055})
+    LOCK_TIMEOUT = 1205
+
+    def prepare(self, connection: Connection) -> None:
+        """Older servers have no SKIP LOCKED; then a row is taken by a guarded UPDATE."""
+        dialect: Any = connection.dialect
+        least = (10, 6) if dialect.is_mariadb else (8, 0, 1)
+        self.locks_rows = dialect.server_version_info >= least
+
+    def now(self, offset: float = 0.0) -> ColumnElement[Any]:
+        """See `Dialect.now`."""
+        if not round(offset):
+            return func.utc_timestamp(type_=DateTime())
+        return func.timestampadd(literal_column("SECOND"), round(offset), func.utc_timestamp(), type_=DateTime())
+
+    def lock(self, query: Select[Any]) -> Select[Any]:
+        """See `Dialect.lock`."""
+        return query.with_for_update(skip_locked=True) if self.locks_rows else query
+
+    def insert_ignoring(self, table: Table) -> Insert:
+        """See `Dialect.insert_ignoring`; INSERT IGNORE would also swallow values that are too long."""
+        statement = mysql.insert(table)
+        return statement.on_duplicate_key_update(id=statement.inserted.id)
+
+    def is_transient(self, error: BaseException) -> bool:
+        """See `Dialect.is_transient`."""
+        return _mysql_code(error) in self.TRANSIENT or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        """See `Dialect.is_lock_timeout`."""
+        return _mysql_code(error) == self.LOCK_TIMEOUT
+
+
+class PostgreSQL(Dialect):
+    """PostgreSQL."""
+
+    name = "postgresql"
+
+    #: Serialization failure, deadlock, lock not available; admin or crash shutdown, cannot connect now; connection errors.
+    TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
+
+    def now(self, offset: float = 0.0) -> ColumnElement[Any]:
+        """See `Dialect.now`."""
+        now = func.date_trunc("second", func.timezone("utc", func.clock_timestamp()), type_=DateTime())
+        return now + text(f"interval '{round(offset)} seconds'") if round(offset) else now  # type: ignore[operator]
+
+    def lock(self, query: Select[Any]) -> Select[Any]:
+        """See `Dialect.lock`."""
+        return query.with_for_update(skip_locked=True)
+
+    def insert_ignoring(self, table: Table) -> Insert:
+        """See `Dialect.insert_ignoring`."""
+        return postgresql.insert(table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+    def is_transient(self, error: BaseException) -> bool:
+        """See `Dialect.is_transient`."""
+        if not isinstance(error, DBAPIError):
+            return False
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return error.connection_invalidated or isinstance(error, OperationalError)
+        return str(state).startswith(self.TRANSIENT)
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        """See `Dialect.is_lock_timeout`."""
+        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
+
+
+def _mysql_code(error: BaseException) -> int | None:
+    if not isinstance(error, DBAPIError) or error.orig is None or not error.orig.args:
+        return None
+    code = error.orig.args[0]
+    return code if isinstance(code, int) else None
+
+
+DIALECTS: dict[str, type[Dialect]] = {one.name: one for one in (Dialect, MySQL, PostgreSQL)} | {"mariadb": MySQL}
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether an exception of any database says that a row lock was not to be had in time."""
+    return any(one().is_lock_timeout(error) for one in (MySQL, PostgreSQL, Dialect))
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Return whether an exception says that a unique value is there already."""
+    return isinstance(error, IntegrityError)

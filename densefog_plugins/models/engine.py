@@ -1,0 +1,105 @@
+"""SQLAlchemy engines, set up so that claims are cheap and waiting does not block other greenlets."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sqlite3
+import time
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Engine, NullPool, event, make_url
+
+from densefog_core.errors import ConfigError
+
+#: SQLAlchemy's dialect and driver, the driver's module, and the extra that installs it.
+DRIVERS = {
+    "mysql": ("mysql+mysqldb", "MySQLdb", "mysql"),
+    "mariadb": ("mariadb+mysqldb", "MySQLdb", "mysql"),
+    "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
+    "sqlite": ("sqlite+pysqlite", "sqlite3", ""),
+}
+
+#: Seconds that a transaction waits for SQLite's one write lock.
+SQLITE_PATIENCE = 30.0
+
+
+def create_engine(url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True) -> Engine:
+    """Return an engine for a URL.
+
+    Args:
+        url: a SQLAlchemy URL; ``mysql://``, ``mariadb://``, ``postgresql://`` and ``sqlite://`` take our drivers.
+        pool_size: connections kept; as many again may be open for a while.
+        cooperative: under gevent, let other greenlets run while a statement does.
+        pooled: keep connections; otherwise each use opens one, in whatever thread it is.
+
+    Raises:
+        ConfigError: the kind of database is unknown, or its driver is not installed.
+    """
+    parsed = _with_driver(make_url(url))
+    options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": pool_size, "max_overflow": pool_size}
+    if not pooled:
+        options = {"poolclass": NullPool}
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, options, cooperative=cooperative)
+    engine = sqlalchemy.create_engine(parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options)
+    if cooperative and parsed.get_backend_name() in ("mysql", "mariadb"):
+        from densefog_plugins.models.mysql import make_cooperative
+
+        make_cooperative(engine)
+    return engine
+
+
+def _with_driver(url: URL) -> URL:
+    backend = url.get_backend_name()
+    if backend not in DRIVERS:
+        raise ConfigError(f"setting db_url: unknown database {backend!r}; expected one of {', '.join(DRIVERS)}")
+    drivername, module, extra = DRIVERS[backend]
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"setting db_url: {backend} needs the package {module}: pip install 'densefog[{extra}]'")
+    return url.set(drivername=drivername) if "+" not in url.drivername else url
+
+
+def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool) -> Engine:
+    """Return an engine whose transactions begin with BEGIN IMMEDIATE.
+
+    A transaction that reads first and writes later would fail at once, without waiting, when another one wrote in
+    between; so each takes the write lock at its beginning. Waiting for it is done in Python: SQLite's own
+    busy handler sleeps in C, where no other greenlet runs, and is unfair (worst transaction 1.5 s instead of 0.2 s).
+    """
+    engine = sqlalchemy.create_engine(
+        url, connect_args={"timeout": 0 if cooperative else SQLITE_PATIENCE, "check_same_thread": False},
+        hide_parameters=True, **options,
+    )
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None
+        patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        if connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def patiently(attempt: Any) -> None:  # noqa: ANN401
+    """Try for the write lock until it is to be had, sleeping a little and unevenly in between."""
+    deadline = time.monotonic() + SQLITE_PATIENCE
+    pause = 0.0005
+    while True:
+        try:
+            attempt()
+            return
+        except (sqlite3.OperationalError, sqlalchemy.exc.OperationalError) as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 1.5, 0.05)

@@ -1,0 +1,83 @@
+"""``densefog db init`` and ``check``: are the tables there, and as they must be?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, Index, inspect
+from sqlalchemy.schema import CreateIndex
+
+from densefog_core.errors import ConfigError
+from densefog_plugins.models.base import Base
+from densefog_plugins.models.jobtable import indexes, job
+
+if TYPE_CHECKING:
+    from densefog_plugins.models.database import Database
+
+REMEDY = "run: densefog db init"
+
+
+def create(engine: Engine) -> list[str]:
+    """Create the tables and indexes of `Base` that are missing; return a line for each thing that was done."""
+    done = []
+    with engine.begin() as connection:
+        there = set(inspect(connection).get_table_names())
+        for table in Base.metadata.sorted_tables:
+            if table.name not in there:
+                table.create(connection, checkfirst=True)
+                done.append(f"created table {table.name}")
+        for index in missing_indexes(engine) if job.name in there else ():
+            index.create(connection, checkfirst=True)
+            done.append(f"created index {index.name} on {job.name}")
+    return done or ["nothing to do: every table and index is there"]
+
+
+def check(database: Database) -> list[str]:
+    """Compare the database with what densefog needs.
+
+    Returns:
+        A warning for each index that is missing, with the statement that creates it.
+
+    Raises:
+        ConfigError: it cannot be reached, or the job table or one of its columns is missing.
+    """
+    try:
+        with database.engine.connect() as connection:
+            database.dialect.prepare(connection)
+            inspector = inspect(connection)
+            tables = set(inspector.get_table_names())
+            columns = {one["name"] for one in inspector.get_columns(job.name)} if job.name in tables else set()
+    except Exception as exc:
+        if not database.is_database_error(exc):
+            raise
+        raise ConfigError(f"database {database.shown_url} cannot be used: {database.reason(exc)}") from exc
+    missing = [table for table in Base.metadata.tables if table not in tables]
+    if missing:
+        raise ConfigError(f"database {database.shown_url} has no table {', '.join(sorted(missing))}; {REMEDY}")
+    lacking = [column.name for column in job.columns if column.name not in columns]
+    if lacking:
+        raise ConfigError(
+            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the contract says "
+            f"to it, or rename the table and {REMEDY}"
+        )
+    return [
+        f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
+        + " ".join(str(CreateIndex(index).compile(database.engine)).split())
+        for index in missing_indexes(database.engine)
+    ]
+
+
+def missing_indexes(engine: Engine) -> list[Index]:
+    """Return the claim indexes that the job table does not have, under whatever name."""
+    there = inspect(engine).get_indexes(job.name)
+    have = [tuple(index["column_names"]) for index in there]
+    names = {index["name"] for index in there}
+    return [
+        index
+        for index in indexes(engine.dialect.name)
+        if index.name not in names and not _covered(tuple(column.name for column in index.columns), have)
+    ]
+
+
+def _covered(wanted: tuple[str, ...], have: list[tuple[str | None, ...]]) -> bool:
+    return ("status", "run_at", "id") in have or (wanted[0] == "status" and ("status", "run_at") in have)
