@@ -24,6 +24,7 @@ SUPERVISE = """
 import logging, sys
 from densefog_core import supervisor
 supervisor._KILL_GRACE = 0.1
+supervisor._SETTLED = float(sys.argv[4])
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 command = [sys.executable, "-c", sys.argv[3]]
 count, drain_timeout = int(sys.argv[1]), float(sys.argv[2])
@@ -38,16 +39,19 @@ WAITS = PREAMBLE + READY + "signal.pause()"
 DRAINS = PREAMBLE + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0));" + READY + "signal.pause()"
 IGNORES = PREAMBLE + "signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY + "time.sleep(60)"
 MISCONFIGURED = PREAMBLE + "number == '1' and sys.exit(78);" + READY + "signal.pause()"
+MISCONFIGURED_LATER = (
+    PREAMBLE + "import glob; glob.glob('ready-1-*') and number == '1' and sys.exit(78);" + READY + ("signal.pause()")
+)
 CRASHES = PREAMBLE + READY + "sys.exit(3)"
 
 
 class Supervised:
     """A supervisor in a process of its own, and what it prints."""
 
-    def __init__(self, folder: Path, child: str, count: int, drain_timeout: float) -> None:
+    def __init__(self, folder: Path, child: str, count: int, drain_timeout: float, settled: float) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-c", SUPERVISE, str(count), str(drain_timeout), child],
+            [sys.executable, "-u", "-c", SUPERVISE, str(count), str(drain_timeout), child, str(settled)],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdout=subprocess.PIPE,
@@ -86,8 +90,8 @@ def supervised(tmp_path: Path) -> Iterator[Callable[..., Supervised]]:
     """Starts supervisors, and ends what a failed test leaves."""
     started: list[Supervised] = []
 
-    def start(child: str, count: int = 2, drain_timeout: float = 5.0) -> Supervised:
-        started.append(Supervised(tmp_path, child, count, drain_timeout))
+    def start(child: str, count: int = 2, drain_timeout: float = 5.0, settled: float = 10.0) -> Supervised:
+        started.append(Supervised(tmp_path, child, count, drain_timeout, settled))
         return started[-1]
 
     yield start
@@ -160,6 +164,19 @@ def test_a_wrong_configuration_ends_all(supervised: Callable[..., Supervised]) -
     assert code == 78
     assert "cannot start: exit code 78" in log
     assert not any(is_alive(int(file.name.split("-")[2])) for file in it.folder.glob("ready-*"))
+
+
+def test_a_wrong_configuration_found_later_does_not_end_what_runs(supervised: Callable[..., Supervised]) -> None:
+    """Once children have started well, exit code 78 is a death like others."""
+    it = supervised(MISCONFIGURED_LATER, settled=0.01)
+    pids = it.ready(2)
+    os.kill(pids[1], signal.SIGKILL)
+    assert it.process.stdout is not None
+    while "died: exit code 78; next start in" not in it.process.stdout.readline():
+        pass
+    assert is_alive(pids[0])
+    it.process.terminate()
+    assert it.end()[0] == 0
 
 
 def test_a_second_signal_kills(supervised: Callable[..., Supervised]) -> None:
