@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, Index, inspect
+from sqlalchemy import Connection, Engine, Index, inspect
 from sqlalchemy.schema import CreateIndex
 
 from densefog_core.errors import ConfigError
@@ -26,7 +26,7 @@ def create(engine: Engine) -> list[str]:
             if table.name not in there:
                 table.create(connection, checkfirst=True)
                 done.append(f"created table {table.name}")
-        for index in missing_indexes(engine) if job.name in there else ():
+        for index in missing_indexes(connection) if job.name in there else ():
             index.create(connection, checkfirst=True)
             done.append(f"created index {index.name} on {job.name}")
     return done or ["nothing to do: every table and index is there"]
@@ -42,11 +42,12 @@ def check(database: Database) -> list[str]:
         ConfigError: it cannot be reached, or the job table or one of its columns is missing.
     """
     try:
-        with database.engine.connect() as connection:
+        with database.engine.connect().execution_options(read_only=True) as connection:
             database.dialect.prepare(connection)
             inspector = inspect(connection)
             tables = set(inspector.get_table_names())
             columns = {one["name"] for one in inspector.get_columns(job.name)} if job.name in tables else set()
+            indexless = missing_indexes(connection) if job.name in tables else []
     except Exception as exc:
         if not database.is_database_error(exc):
             raise
@@ -63,18 +64,18 @@ def check(database: Database) -> list[str]:
     return [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
         + " ".join(str(CreateIndex(index).compile(database.engine)).split())
-        for index in missing_indexes(database.engine)
+        for index in indexless
     ]
 
 
-def missing_indexes(engine: Engine) -> list[Index]:
+def missing_indexes(connection: Connection) -> list[Index]:
     """Return the claim indexes that the job table does not have, under whatever name."""
-    there = inspect(engine).get_indexes(job.name)
+    there = inspect(connection).get_indexes(job.name)
     have = [tuple(index["column_names"]) for index in there]
     names = {index["name"] for index in there}
     return [
         index
-        for index in indexes(engine.dialect.name)
+        for index in indexes(connection.dialect.name)
         if index.name not in names and not _covered(tuple(column.name for column in index.columns), have)
     ]
 

@@ -147,6 +147,11 @@ def too_long(environ, start_response):
     return [b"abcdef"]
 
 
+def too_long_stream(environ, start_response):
+    start_response("200 OK", [PLAIN, ("Content-Length", "3")])
+    return iter([b"abcdef"])
+
+
 def too_short(environ, start_response):
     start_response("200 OK", [PLAIN, ("Content-Length", "9")])
     return Closing([b"abc"])
@@ -154,6 +159,11 @@ def too_short(environ, start_response):
 
 def no_content(environ, start_response):
     start_response("204 No Content", [])
+    return []
+
+
+def not_modified(environ, start_response):
+    start_response("304 Not Modified", [("ETag", '"1"')])
     return []
 
 
@@ -184,7 +194,7 @@ def validated_stream(environ, start_response):
 
 ROUTES = {f"/{function.__name__}": function for function in (
     hello, stream, big, written, slow, stubborn, slow_stream, boom, boom_late, exc_info, split_header, split_status,
-    hop_by_hop, no_start, too_long, too_short, no_content, closes, state,
+    hop_by_hop, no_start, too_long, too_long_stream, too_short, no_content, not_modified, closes, state,
 )}  # fmt: skip
 ROUTES |= {"/validated": validated, "/validated_stream": validated_stream}
 

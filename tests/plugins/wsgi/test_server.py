@@ -140,12 +140,13 @@ class TestReplies:
             client.send(get("/hello", method="HEAD"))
             assert client.reply(head_only=True).headers["content-length"] == "5"
 
-    def test_no_content_has_neither_length_nor_body(self, served: Served) -> None:
-        """RFC 9110, section 8.6: no Content-Length with 204."""
+    @pytest.mark.parametrize(("path", "status"), [("/no_content", 204), ("/not_modified", 304)])
+    def test_a_status_without_content_has_no_length(self, served: Served, path: str, status: int) -> None:
+        """RFC 9110, section 8.6: a length of 0 would be a statement about the resource."""
         with served.client() as client:
-            client.send(get("/no_content"))
+            client.send(get(path))
             reply = client.reply()
-            assert reply.status == 204
+            assert reply.status == status
             assert not {"content-length", "transfer-encoding"} & set(reply.headers)
             assert client.is_open()
 
@@ -167,7 +168,7 @@ class TestReplies:
 class TestApplicationFailures:
     """What an application does wrong is logged and answered, and harms no other request."""
 
-    BAD = ("/boom", "/split_header", "/split_status", "/hop_by_hop", "/no_start", "/too_long")
+    BAD = ("/boom", "/split_header", "/split_status", "/hop_by_hop", "/no_start", "/too_long", "/too_long_stream")
 
     @pytest.mark.parametrize("path", BAD)
     def test_it_is_answered_500(self, served: Served, path: str) -> None:
@@ -199,6 +200,13 @@ class TestApplicationFailures:
             with pytest.raises((EOFError, ConnectionError)):
                 client.reply()
         assert served.state()["closed"] == closed + 1
+
+    def test_a_reply_without_length_that_breaks_off_is_reset(self, served: Served) -> None:
+        """Where the connection's end is the body's end, only a reset tells a part from the whole."""
+        with served.client() as client:
+            client.send(get("/boom_late", version="1.0"))
+            with pytest.raises(ConnectionResetError):
+                client.rest()
 
     def test_exc_info_replaces_an_unsent_head(self, served: Served) -> None:
         """PEP 3333: a second start_response with exc_info wins while nothing was sent."""
@@ -314,17 +322,18 @@ class TestExpect:
 class TestSlowClients:
     """A time limit is a total: bytes that trickle in do not prolong it."""
 
-    def drip(self, client: Client, data: bytes) -> None:
-        """Send a byte every 20 ms until the server answers."""
-        for at in range(len(data)):
-            client.send(data[at : at + 1])
+    def is_stopped(self, client: Client, drip: bytes) -> bool:
+        """Send a byte every 20 ms; return whether the server answers before the last."""
+        for at in range(len(drip)):
+            client.send(drip[at : at + 1])
             if select.select([client.socket], [], [], 0.02)[0]:
-                return
+                return True
+        return False
 
     def test_a_head_that_drips_is_answered_408(self, serve: Serve) -> None:
         """The header timeout counts from the first byte."""
         with serve(header_timeout=0.3).client() as client:
-            self.drip(client, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20)
+            assert self.is_stopped(client, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20)
             reply = client.reply()
             assert (reply.status, reply.closes, reply.json["retCode"]) == (408, True, 4110)
             assert client.is_closed()
@@ -334,7 +343,7 @@ class TestSlowClients:
         """The body timeout counts from the end of the headers."""
         with serve(body_timeout=0.3).client() as client:
             client.send(get("/", framing, method="POST"))
-            self.drip(client, b"1\r\na\r\n" * 10)
+            assert self.is_stopped(client, b"1\r\na\r\n" * 10)
             assert client.reply().status == 408
             assert client.is_closed()
 
@@ -353,7 +362,7 @@ class TestSlowClients:
     def test_empty_lines_do_not_prolong_the_header_timeout(self, serve: Serve) -> None:
         """They may come before a request, but are no request."""
         with serve(header_timeout=0.3).client() as client:
-            self.drip(client, b"\r\n" * 30)
+            assert self.is_stopped(client, b"\r\n" * 30)
             assert client.reply().status == 408
 
     def test_a_client_that_reads_nothing_is_reset(self, serve: Serve) -> None:
