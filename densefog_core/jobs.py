@@ -213,8 +213,16 @@ class JobStore(Protocol):
         Called from a native thread: it must use a connection of its own and nothing that belongs to the hub.
         """
 
-    def finish(self, outcomes: Sequence[Outcome]) -> list[bool]:
-        """Write the outcomes in one transaction; False for each one that the fence refused."""
+    def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
+        """Write the outcomes in one transaction; False for each one that the fence refused.
+
+        Args:
+            outcomes: of tries that were claimed here.
+            native: called from a native thread; see `beat`.
+
+        Raises:
+            ValueError: an outcome can never be stored, whatever the state of the database.
+        """
 
     def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
         """Write ``value`` to the running job's result; False when the lease is lost."""

@@ -82,19 +82,21 @@ class Database:
         self.dialect = DIALECTS[self.engine.dialect.name]()
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
 
-    def run(self, work: Callable[[Connection], R], *, read_only: bool = False) -> R:
+    def run(self, work: Callable[[Connection], R], *, read_only: bool = False, native: bool = False) -> R:
         """Run ``work`` in a transaction of its own, and again when the database says that it may be repeated.
 
         Args:
             work: is given the connection.
             read_only: it writes nothing, so that on SQLite it need not wait for the write lock.
+            native: this is a thread outside of gevent's loop, which must not touch the loop's connections.
 
         Raises:
             DBAPIError: it failed for another reason, or `ATTEMPTS` times.
         """
+        engine = self.native_engine if native else self.engine
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self.engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
+                with engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
                     return work(connection)
             except DBAPIError as exc:
                 if attempt == ATTEMPTS or not self.dialect.is_transient(exc):

@@ -157,10 +157,12 @@ class SQLJobStore:
                     lost += [lease for lease in batch if tuple(lease) not in held]
         return lost
 
-    def finish(self, outcomes: Sequence[Outcome]) -> list[bool]:
+    def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
         """Write outcomes; see `densefog_core.jobs.JobStore.finish`."""
         written = [outcome for outcome in outcomes if outcome.status != "dropped"]
-        held = self._transaction(partial(self._finish, outcomes=written)) if written else set()
+        held: set[Lease] = set()
+        if written:
+            held = self._database.run(partial(self._finish, outcomes=written), native=native)
         return [outcome.status != "dropped" and outcome.job.lease in held for outcome in outcomes]
 
     def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:

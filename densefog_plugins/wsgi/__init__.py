@@ -24,7 +24,7 @@ SETTINGS = (
             help="Seconds that a connection may wait for its next request."),
     Setting(name="wsgi_handler_timeout", plugin="wsgi", type=float, default=60.0, minimum=0.1,
             help="Seconds that a handler may take."),
-    Setting(name="wsgi_max_connections", plugin="wsgi", type=int, default=20_000, minimum=1,
+    Setting(name="wsgi_max_connections", plugin="wsgi", type=int, default=16_384, minimum=1,
             help="Connections held at once; more are answered 503."),
     Setting(name="wsgi_reuse_port", plugin="wsgi", type=bool, default=False,
             help="Share the port with other processes of the same server; --workers sets it."),

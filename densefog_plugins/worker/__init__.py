@@ -1,0 +1,34 @@
+"""Worker ``gevent``: runs each job in a greenlet, and keeps its lease from a native thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from densefog_core import hookimpl
+from densefog_core.config import Config
+
+if TYPE_CHECKING:
+    from densefog_core.app import App, Worker, WorkerFactory
+    from densefog_core.registry import Registry
+
+
+@hookimpl
+def densefog_configure(config: Config) -> None:
+    """Make the standard library cooperative before other plugins import it."""
+    if config.gevent and config.worker == "gevent":
+        from gevent import monkey
+
+        monkey.patch_all()
+
+
+@hookimpl
+def densefog_register_workers(registry: Registry[WorkerFactory]) -> None:
+    """Register ``gevent``."""
+    registry.add("gevent", make_worker)
+
+
+def make_worker(app: App) -> Worker:
+    """Return the worker of an application."""
+    from densefog_plugins.worker.worker import GeventWorker
+
+    return GeventWorker(app)

@@ -1,0 +1,65 @@
+"""The tries that a worker holds: what runs, since when, and until when."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+
+from densefog_core.jobs import Job, JobInterrupt, Lease
+
+#: Seconds after its timeout at which a try that did not stop is taken to be stuck.
+GRACE = 5.0
+
+
+@dataclass(eq=False)
+class Try:
+    """One try of a job.
+
+    Attributes:
+        job: its record.
+        timeout: seconds that it may take.
+        started: monotonic time of its start.
+        greenlet: what runs it.
+        running: whether its handler has not ended; afterwards its outcome waits to be written.
+        expired: whether the heartbeat has given it up because it did not stop.
+    """
+
+    job: Job
+    timeout: float
+    started: float = field(default_factory=time.monotonic)
+    greenlet: gevent.Greenlet[..., Any] | None = None
+    running: bool = True
+    expired: bool = False
+
+    @property
+    def stuck_at(self) -> float:
+        """Monotonic time after which the try is taken to be stuck."""
+        return self.started + self.timeout + GRACE
+
+    def interrupt(self, error: JobInterrupt) -> None:
+        """Raise ``error`` in the handler, where it next yields."""
+        if self.running and self.greenlet is not None:
+            self.greenlet.kill(error, block=False)
+
+
+class Tries(dict[Lease, Try]):
+    """The tries of one worker by lease: those that run, and those whose outcome is not written yet.
+
+    The native thread reads it while greenlets write it; each method takes what it needs in one step under the GIL.
+    """
+
+    def leases(self) -> list[Lease]:
+        """Return the leases to renew: all but those of tries that are stuck."""
+        return [lease for lease, one in list(self.items()) if not one.expired]
+
+    def running(self) -> list[Try]:
+        """Return the tries whose handler has not ended."""
+        return [one for one in list(self.values()) if one.running]
+
+    def stuck(self) -> list[Try]:
+        """Return the tries that should have stopped some time ago and have not been given up yet."""
+        now = time.monotonic()
+        return [one for one in self.running() if not one.expired and now > one.stuck_at]

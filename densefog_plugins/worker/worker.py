@@ -1,0 +1,311 @@
+"""The worker: claims due jobs for its free slots, runs each in a greenlet, writes outcomes in batches."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+
+from densefog_core.jobs import (
+    Job,
+    JobEvent,
+    JobInterrupt,
+    JobShutdown,
+    JobTimeout,
+    LeaseLost,
+    Outcome,
+    failure,
+    give_up,
+    run_job,
+)
+from densefog_plugins.worker.heartbeat import BEATS, Heartbeat
+from densefog_plugins.worker.tries import Try, Tries
+from densefog_plugins.worker.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from densefog_core.app import App
+
+#: Seconds until the second poll of a worker that found nothing; doubled up to `poll_interval`.
+FIRST_POLL = 0.1
+#: Outcomes that one transaction writes.
+FLUSH = 100
+#: Seconds between two warnings about jobs that nobody here handles.
+UNHANDLED_EVERY = 60.0
+#: Seconds that interrupted handlers get to clean up at shutdown.
+CLEANUP = 2.0
+#: Rows that one DELETE of old jobs takes, and the seconds between two of them.
+PRUNE_BATCH, PRUNE_EVERY = 500, 60.0
+#: Seconds between tries to reach a database that is gone, at first and at most.
+OUTAGE_PAUSE, OUTAGE_PAUSE_MAX = 0.2, 10.0
+
+_logger = logging.getLogger("densefog.worker")
+
+_KINDS: dict[str, Any] = {"finished": "finished", "retry": "retrying", "error": "failed"}
+
+
+class GeventWorker:
+    """Runs the jobs of an application's store."""
+
+    def __init__(self, app: App) -> None:
+        config = app.config
+        self._app = app
+        self._pick_size: int = config.pick_size
+        self._exec_size: int = config.exec_size
+        self._exec_timeout: float = config.exec_timeout
+        self._poll_interval: float = config.poll_interval
+        self._lease: float = config.lease
+        self._tries = Tries()
+        self._outcomes: list[tuple[Try, Outcome]] = []
+        self._wake = Event()
+        self._flush = Event()
+        # Whether the last claim took all that it could: then there may be more, as soon as a slot is free.
+        self._more = False
+        self._stopping = False
+        self._drain_deadline = 0.0
+        self._stopped = Event()
+
+    # -- the life of the worker ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run jobs until `stop` is called from another greenlet or thread."""
+        waker = gevent.get_hub().loop.async_()
+        waker.start(self._wake.set)
+        waker.ref = False
+        self.wake = waker.send
+        self._app.wake_listeners.append(self.wake)
+        heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
+        watchdog = Watchdog(self._tries)
+        helpers = [gevent.spawn(loop) for loop in (self._flusher, self._reclaimer, self._complainer, self._pruner)]
+        heartbeat.start()
+        watchdog.start()
+        try:
+            self._work()
+            self._drain()
+        finally:
+            self._app.wake_listeners.remove(self.wake)
+            gevent.killall(helpers)
+            watchdog.stop()
+            heartbeat.stop()
+            waker.stop()
+            self._stopped.set()
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Take no more jobs, let running ones finish, put back the rest; returns when `start` does.
+
+        Args:
+            timeout: seconds that running jobs get; None takes ``CONF.drain_timeout``.
+        """
+        seconds = self._app.config.drain_timeout if timeout is None else timeout
+        self._drain_deadline = time.monotonic() + seconds
+        self._stopping = True
+        self.wake()
+        self._stopped.wait(seconds + 2 * CLEANUP + 1)
+
+    def wake(self) -> None:
+        """Look for jobs at once; safe to call from any thread."""
+        self._wake.set()
+
+    def run_pending(self) -> int:
+        """Run what is due now, in this thread, until nothing is; return the number of tries run."""
+        heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
+        heartbeat.start()
+        count = 0
+        try:
+            while jobs := self._app.store.claim(self._pick_size, self._app.job_specs):
+                for job in jobs:
+                    self._tries[job.lease] = self._new_try(job)
+                for job in jobs:
+                    self._run(self._tries[job.lease])
+                    self._write(self._taken())
+                    count += 1
+        finally:
+            heartbeat.stop()
+        return count
+
+    def _work(self) -> None:
+        pause = FIRST_POLL
+        while not self._stopping:
+            self._wake.clear()
+            free = self._exec_size - len(self._tries.running())
+            if free <= 0:
+                self._wake.wait()
+                continue
+            limit = min(self._pick_size, free)
+            jobs = self._claim(limit)
+            self._more = len(jobs) == limit
+            for job in jobs:
+                self._spawn(job)
+            if jobs:
+                pause = FIRST_POLL
+                # Handlers that need not wait end here, so that the next claim finds their slots free.
+                gevent.sleep(0)
+            if not self._more:
+                woken = self._wake.wait(pause * random.uniform(0.5, 1.5))
+                pause = FIRST_POLL if woken else min(pause * 2, self._poll_interval / 1.5)
+
+    def _claim(self, limit: int) -> list[Job]:
+        return self._through_outages("claim jobs", lambda: self._app.store.claim(limit, self._app.job_specs)) or []
+
+    def _through_outages(self, what: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Do ``work``; while the store fails, log it once and try again, ever more slowly."""
+        pause, failed = OUTAGE_PAUSE, False
+        while True:
+            try:
+                result = work()
+            except Exception as exc:  # noqa: BLE001 - a worker outlives its database
+                if not failed:
+                    _logger.error("cannot %s, trying again: %s", what, exc)
+                failed = True
+            else:
+                if failed:
+                    _logger.warning("can %s again", what)
+                return result
+            if self._stopping and time.monotonic() > self._drain_deadline:
+                return None
+            gevent.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 2, OUTAGE_PAUSE_MAX)
+
+    # -- one try -------------------------------------------------------------------------------------------
+
+    def _new_try(self, job: Job) -> Try:
+        timeout = self._app.job_specs[job.action].timeout
+        return Try(job, self._exec_timeout if timeout is None else timeout)
+
+    def _spawn(self, job: Job) -> None:
+        one = self._tries[job.lease] = self._new_try(job)
+        one.greenlet = gevent.spawn(self._run, one)
+
+    def _run(self, one: Try) -> None:
+        one.started = time.monotonic()
+        self._app.emit(JobEvent("started", one.job))
+        timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
+        try:
+            outcome = run_job(self._app, one.job, self)
+        except JobInterrupt as exc:
+            # It came while the handler's clean-up ran: the handler itself had ended, or was being interrupted.
+            outcome = self._interrupted(one, exc)
+        finally:
+            timer.close()
+        one.running = False
+        if one.expired:
+            outcome = Outcome(one.job, "dropped", error="timed out")
+        self._outcomes.append((one, outcome))
+        self._flush.set()
+        if self._more:
+            self._wake.set()
+
+    def _interrupted(self, one: Try, exc: JobInterrupt) -> Outcome:
+        if isinstance(exc, JobShutdown):
+            return Outcome(one.job, "released")
+        if isinstance(exc, LeaseLost):
+            return Outcome(one.job, "dropped", error=str(exc))
+        return self._failed(one, exc)
+
+    def _failed(self, one: Try, exc: BaseException) -> Outcome:
+        return failure(self._app.job_specs[one.job.action], one.job, exc)
+
+    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
+        """See `densefog_core.jobs.JobControl.progress`."""
+        if not self._app.store.progress(job.lease, value):
+            raise LeaseLost("the job was cancelled, or taken over by another worker")
+
+    def sleep(self, seconds: float) -> None:
+        """See `densefog_core.jobs.JobControl.sleep`."""
+        gevent.sleep(seconds)
+
+    # -- outcomes ------------------------------------------------------------------------------------------
+
+    def _flusher(self) -> None:
+        while True:
+            self._flush.wait()
+            self._flush.clear()
+            while batch := self._taken():
+                self._write(batch)
+
+    def _taken(self) -> list[tuple[Try, Outcome]]:
+        batch, self._outcomes = self._outcomes[:FLUSH], self._outcomes[FLUSH:]
+        return batch
+
+    def _write(self, batch: list[tuple[Try, Outcome]]) -> None:
+        """Write outcomes; only then the leases go and events tell of them."""
+        outcomes = [outcome for _, outcome in batch]
+        accepted = self._through_outages("write outcomes", lambda: self._finish(outcomes))
+        for (one, outcome), written in zip(batch, accepted or [False] * len(batch), strict=True):
+            self._tries.pop(one.job.lease, None)
+            if written:
+                self._tell(one, outcome)
+            elif outcome.status != "dropped" or not one.expired:
+                _logger.warning("%s %s: the lease of try %d is lost; its outcome %s is dropped",
+                                one.job.action, one.job.id, one.job.trys, outcome.status)
+
+    def _finish(self, outcomes: list[Outcome]) -> list[bool]:
+        """Write them together; when the store refuses one for what it holds, that one ends as an error."""
+        try:
+            return self._app.store.finish(outcomes)
+        except ValueError:
+            if len(outcomes) > 1:
+                return [self._finish([outcome])[0] for outcome in outcomes]
+            _logger.exception("the outcome of %s cannot be stored", outcomes[0].job.id)
+            unstorable = Outcome(outcomes[0].job, "error", error="its outcome cannot be stored")
+            return self._app.store.finish([unstorable])
+
+    def _tell(self, one: Try, outcome: Outcome) -> None:
+        if outcome.status in _KINDS:
+            self._app.emit(
+                JobEvent(_KINDS[outcome.status], one.job, outcome.error, outcome.exception,
+                         time.monotonic() - one.started)
+            )
+
+    # -- what goes on beside -------------------------------------------------------------------------------
+
+    def _reclaimer(self) -> None:
+        """Take back the jobs of dead workers, every quarter of a lease."""
+        while True:
+            for job in self._through_outages("reclaim jobs", lambda: self._app.store.reclaim(self._lease)) or ():
+                self._reclaimed(job)
+            gevent.sleep(self._lease / BEATS * random.uniform(0.5, 1.5))
+
+    def _reclaimed(self, job: Job) -> None:
+        _logger.warning("%s %s: its worker is gone; it is %s (try %d of %d)",
+                        job.action, job.id, job.status, job.trys, job.try_max)
+        if job.status == "pending":
+            self._wake.set()
+            return
+        if job.action in self._app.job_specs:
+            give_up(self._app.job_specs[job.action], job)
+        self._app.emit(JobEvent("lost", job, job.error))
+
+    def _complainer(self) -> None:
+        """Say once a minute which due jobs wait for a package that is not installed."""
+        while True:
+            for action in self._through_outages("look", lambda: self._app.store.unhandled(self._app.job_specs)) or ():
+                _logger.error("jobs of action %s wait: no installed package handles it", action)
+            gevent.sleep(UNHANDLED_EVERY)
+
+    def _pruner(self) -> None:
+        """Delete ended jobs that are older than ``job_retention``, a few at a time."""
+        retention = self._app.config.job_retention
+        while retention is not None:
+            pruned = self._through_outages("prune jobs", lambda: self._app.store.prune(retention, PRUNE_BATCH))
+            gevent.sleep(0.1 if pruned == PRUNE_BATCH else PRUNE_EVERY * random.uniform(0.5, 1.5))
+
+    def _drain(self) -> None:
+        """Let running handlers finish until the deadline, then interrupt them; write every outcome."""
+        running = [one.greenlet for one in self._tries.running() if one.greenlet is not None]
+        gevent.joinall(running, timeout=max(0.0, self._drain_deadline - time.monotonic()))
+        for one in self._tries.running():
+            one.interrupt(JobShutdown("the worker stops"))
+        gevent.joinall(running, timeout=CLEANUP)
+        for one in self._tries.running():
+            one.running = False
+            self._outcomes.append((one, Outcome(one.job, "released")))
+        while self._tries and time.monotonic() < self._drain_deadline + 2 * CLEANUP:
+            if batch := self._taken():
+                self._write(batch)
+            else:
+                gevent.sleep(0.01)
