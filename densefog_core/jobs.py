@@ -174,6 +174,17 @@ class JobFilter:
     offset: int = 0
     reverse: bool = True
 
+    def matches(self, job: Job) -> bool:
+        """Return whether a job is among those that are asked for, whatever the page."""
+        return (
+            (self.ids is None or job.id in self.ids)
+            and (self.status is None or job.status in self.status)
+            and (self.action is None or job.action == self.action)
+            and (self.project_id is None or job.project_id == self.project_id)
+            and (self.resource_id is None or self.resource_id in job.resource_ids)
+            and (not self.search or self.search in job.action or self.search in job.id)
+        )
+
 
 class JobStore(Protocol):
     """Where jobs are kept. ``models`` has it in SQL, ``densefog_core.testing`` in memory; one suite tests both.
@@ -195,8 +206,8 @@ class JobStore(Protocol):
             StartupError: unreachable, or a table or column is missing; names it and the command to run.
         """
 
-    def enqueue(self, jobs: Sequence[Job]) -> list[str]:
-        """Insert ``jobs`` in the caller's open transaction, or in one of its own.
+    def enqueue(self, jobs: Sequence[Job], session: Any = None) -> list[str]:  # noqa: ANN401
+        """Insert ``jobs`` in ``session``, in the caller's open transaction, or in one of its own.
 
         A job whose id is there already is left as it is: that makes keys idempotent.
 

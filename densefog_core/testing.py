@@ -1,0 +1,331 @@
+"""What authors of plugins and applications test with: an application of given plugins, a job store in memory, its clock.
+
+Nothing is discovered and no database is needed::
+
+    app = make_app(MyPlugin(), actions={"Ping": ping}, jobs={"Greet": greet})
+    assert app.api("public").post({"action": "Ping"}) == {"data": {"pong": True}, "retCode": 0, "message": None}
+    app.enqueue("Greet", {"name": "Ada"})
+    assert app.run_jobs() == 1
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from densefog_core import server
+from densefog_core.app import App
+from densefog_core.config import Config
+from densefog_core.dispatch import Call
+from densefog_core.hookspecs import hookimpl
+from densefog_core.jobs import Job, JobEvent, JobFilter, Lease, Outcome, run_job, utcnow
+from densefog_core.notify import Notification
+from densefog_core.redact import redact
+
+ENDED = ("finished", "error")
+
+
+class FrozenClock:
+    """A clock that moves when it is told to.
+
+    Attributes:
+        now: naive UTC, whole seconds.
+    """
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = now or utcnow()
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move the time on."""
+        self.now += timedelta(seconds=seconds)
+
+
+class MemoryStore:
+    """A `JobStore` in memory, which keeps every promise of the SQL one within one process.
+
+    Args:
+        clock: gives the time; a `FrozenClock` makes tests of delays and leases quick.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = utcnow) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.on_enqueued: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._lock = threading.RLock()
+
+    def init(self) -> list[str]:
+        """There is nothing to create."""
+        return []
+
+    def check(self) -> list[str]:
+        """There is nothing to check."""
+        return []
+
+    def enqueue(self, jobs: Sequence[Job], session: object = None) -> list[str]:
+        """Keep jobs; see `densefog_core.jobs.JobStore.enqueue`."""
+        now = self._clock()
+        with self._lock:
+            for one in jobs:
+                run_at = now if one.run_at <= one.created else one.run_at
+                copy = json.loads(json.dumps(one.params))
+                self.jobs.setdefault(one.id, replace(one, params=copy, run_at=run_at, created=now, updated=now))
+        self.on_enqueued()
+        return [one.id for one in jobs]
+
+    def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
+        """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
+        with self._lock:
+            due = [job for job in self._in("pending") if job.run_at <= self._clock() and job.action in actions]
+            due.sort(key=lambda job: (job.run_at, job.id))
+            return [self._put(job, status="running", trys=job.trys + 1) for job in due[:limit]]
+
+    def beat(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Renew leases; see `densefog_core.jobs.JobStore.beat`."""
+        with self._lock:
+            held = [lease for lease in leases if self._holds(lease)]
+            for lease in held:
+                self._put(self.jobs[lease.job_id])
+            return [lease for lease in leases if lease not in held]
+
+    def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
+        """Write outcomes; see `densefog_core.jobs.JobStore.finish`."""
+        with self._lock:
+            return [self._finish(outcome) for outcome in outcomes]
+
+    def _finish(self, outcome: Outcome) -> bool:
+        if outcome.status == "dropped" or not self._holds(outcome.job.lease):
+            return False
+        job = self.jobs[outcome.job.id]
+        if outcome.status == "finished":
+            self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
+        elif outcome.status == "error":
+            self._put(job, status="error", error=outcome.error, params=redact(job.params))
+        elif outcome.status == "retry":
+            later = self._clock() + timedelta(seconds=round(outcome.delay))
+            self._put(job, status="pending", error=outcome.error, run_at=later)
+        else:
+            self._put(job, status="pending", error=outcome.error, run_at=self._clock(), try_max=job.try_max + 1)
+        return True
+
+    def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
+        """Write progress; see `densefog_core.jobs.JobStore.progress`."""
+        with self._lock:
+            if self._holds(lease):
+                self._put(self.jobs[lease.job_id], result=value)
+                return True
+            return False
+
+    def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
+        """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
+        with self._lock:
+            cut = self._clock() - timedelta(seconds=round(lease_seconds))
+            return [self._reclaim(job) for job in self._in("running") if job.updated < cut][:limit]
+
+    def _reclaim(self, job: Job) -> Job:
+        if job.trys < job.try_max:
+            return self._put(job, status="pending", run_at=self._clock())
+        error = f"worker lost (try {job.trys} of {job.try_max})"
+        return self._put(job, status="error", error=error, params=redact(job.params))
+
+    def unhandled(self, actions: Collection[str]) -> list[str]:
+        """Return the actions of due jobs that nobody here handles."""
+        due = [job.action for job in self._in("pending") if job.run_at <= self._clock()]
+        return sorted(set(due) - set(actions))
+
+    def get(self, job_id: str) -> Job | None:
+        """Return one job, or None."""
+        return self.jobs.get(job_id)
+
+    def list(self, which: JobFilter) -> tuple[Sequence[Job], int]:
+        """Return one page of jobs and how many there are."""
+        found = sorted(filter(which.matches, list(self.jobs.values())), key=lambda job: (job.created, job.id))
+        if which.reverse:
+            found.reverse()
+        return found[which.offset : which.offset + which.limit], len(found)
+
+    def retry(self, job_ids: Sequence[str]) -> list[str]:
+        """Put ended jobs back to pending; see `densefog_core.jobs.JobStore.retry`."""
+        changed = [
+            self._put(job, status="pending", error="", run_at=self._clock(), try_max=max(job.try_max, job.trys + 1))
+            for job in self._named(job_ids, *ENDED)
+        ]
+        return self._woken(changed)
+
+    def run_now(self, job_ids: Sequence[str]) -> list[str]:
+        """Make pending jobs due now; return the ids it did that for."""
+        return self._woken([self._put(job, run_at=self._clock()) for job in self._named(job_ids, "pending")])
+
+    def cancel(self, job_ids: Sequence[str]) -> list[Job]:
+        """End jobs as cancelled; see `densefog_core.jobs.JobStore.cancel`."""
+        return [
+            self._put(job, status="error", error="cancelled", params=redact(job.params))
+            for job in self._named(job_ids, "pending", "running")
+        ]
+
+    def stats(self) -> dict[str, Any]:
+        """Count jobs by action and status; see `densefog_core.jobs.JobStore.stats`."""
+        counts: dict[tuple[str, str], int] = {}
+        for job in self.jobs.values():
+            counts[job.action, job.status] = counts.get((job.action, job.status), 0) + 1
+        waiting = [self._clock() - job.run_at for job in self._in("pending") if job.run_at <= self._clock()]
+        rows = [{"action": action, "status": status, "count": n} for (action, status), n in sorted(counts.items())]
+        return {"jobs": rows, "oldest_pending_seconds": max(waiting).total_seconds() if waiting else None}
+
+    def prune(self, older_than: float, limit: int = 500) -> int:
+        """Delete ended jobs; see `densefog_core.jobs.JobStore.prune`."""
+        cut = self._clock() - timedelta(seconds=round(older_than))
+        old = [job.id for job in self._in(*ENDED) if job.updated < cut and job.run_at < cut][:limit]
+        for job_id in old:
+            del self.jobs[job_id]
+        return len(old)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _in(self, *statuses: str) -> list[Job]:
+        return [job for job in self.jobs.values() if job.status in statuses]
+
+    def _named(self, job_ids: Iterable[str], *statuses: str) -> list[Job]:
+        return [self.jobs[one] for one in job_ids if one in self.jobs and self.jobs[one].status in statuses]
+
+    def _holds(self, lease: Lease) -> bool:
+        job = self.jobs.get(lease.job_id)
+        return job is not None and job.status == "running" and job.trys == lease.trys
+
+    def _put(self, job: Job, **changes: Any) -> Job:  # noqa: ANN401
+        self.jobs[job.id] = replace(job, **{"updated": self._clock(), **changes})
+        return self.jobs[job.id]
+
+    def _woken(self, changed: list[Job]) -> list[str]:
+        if changed:
+            self.on_enqueued()
+        return [job.id for job in changed]
+
+
+class _InlineControl:
+    """Runs handlers in this thread; waiting takes no longer than it says."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
+        self._app.store.progress(job.lease, value)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class TestApi(server.Api):
+    """An API that is called without a transport."""
+
+    __test__ = False
+
+    def post(self, body: Mapping[str, Any] | bytes | str, **headers: str) -> dict[str, Any]:
+        """Send a body as a client would and return the reply's envelope.
+
+        Args:
+            body: a mapping, or the raw body.
+            **headers: HTTP headers, with ``_`` for ``-``.
+        """
+        raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        envelope: dict[str, Any] = json.loads(self.dispatch(Call(raw, named, "127.0.0.1")).text)
+        return envelope
+
+
+class TestApp(App):
+    """An `App` with what tests need."""
+
+    __test__ = False
+
+    def api(self, name: str = "public", *, debug: bool = False) -> TestApi:
+        """Return an API of this application."""
+        return TestApi(self, name, debug=debug)
+
+    def run_jobs(self) -> int:
+        """Run due jobs in this thread until none is due; return the number of tries run."""
+        count, control = 0, _InlineControl(self)
+        while jobs := self.store.claim(1, self.job_specs):
+            count += 1
+            self.emit(JobEvent("started", jobs[0]))
+            outcome = run_job(self, jobs[0], control)
+            if self.store.finish([outcome])[0]:
+                kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
+                self.emit(JobEvent(kind, jobs[0], outcome.error, outcome.exception))
+        return count
+
+    def assert_enqueued(self, action: str, **params: Any) -> Job:  # noqa: ANN401
+        """Return the pending job of ``action`` whose params include ``params``.
+
+        Raises:
+            AssertionError: there is none; lists those that there are.
+        """
+        pending, _ = self.store.list(JobFilter(status=["pending"], limit=100))
+        for job in pending:
+            if job.action == action and params.items() <= job.params.items():
+                return job
+        raise AssertionError(f"no pending job {action} with {params}; there are {[(j.action, j.params) for j in pending]}")
+
+
+class RecordingChannel:
+    """A notify channel that keeps what it is given.
+
+    Attributes:
+        sent: the notices, in order.
+    """
+
+    topics = ("started", "failed", "gave_up", "recovered", "finished", "lost")
+
+    def __init__(self) -> None:
+        self.sent: list[Notification] = []
+
+    def send(self, notification: Notification) -> None:
+        """Keep one notice."""
+        self.sent.append(notification)
+
+
+def make_app(
+    *plugins: object,
+    actions: Mapping[str, Callable[..., Any]] | None = None,
+    jobs: Mapping[str, Callable[..., Any]] | None = None,
+    store: Any = None,  # noqa: ANN401
+    **settings: Any,  # noqa: ANN401
+) -> TestApp:
+    """Return a started application of the given plugins; nothing that is installed is discovered.
+
+    Args:
+        *plugins: objects or modules with ``@hookimpl`` functions.
+        actions: handlers by action, served by the API ``public``.
+        jobs: handlers by action.
+        store: the job store; a new `MemoryStore` by default.
+        **settings: settings, applied to a `Config` of its own.
+    """
+
+    class Parts:
+        @hookimpl
+        def densefog_register_stores(self, registry: Any) -> None:  # noqa: ANN401
+            registry.add("testing", lambda app: store or MemoryStore())
+
+        @hookimpl
+        def densefog_register_actions(self, registry: Any) -> None:  # noqa: ANN401
+            for name, handler in (actions or {}).items():
+                registry.add(name, handler)
+
+        @hookimpl
+        def densefog_register_jobs(self, registry: Any) -> None:  # noqa: ANN401
+            for name, handler in (jobs or {}).items():
+                registry.add(name, handler)
+
+    config = Config().apply(app_root=".", log_dir="-", store="testing")
+    app = TestApp(config.apply(**settings)).load(found=[], plugins=[Parts(), *plugins])
+    app.start()
+    return app
