@@ -90,8 +90,9 @@ class ActionRegistry(Registry[ActionSpec]):
 
         Args:
             name: what clients send.
-            handler: ``handler()``, ``handler(params)`` with the whole body as a dict, or ``handler(params: Type)`` with a
-                dataclass, TypedDict, ``msgspec.Struct`` or anything with pydantic's ``model_validate``; returns a dict.
+            handler: ``handler()``, ``handler(params)`` with the whole body as a dict, or ``handler(params: Type)`` with
+                a dataclass, TypedDict, ``msgspec.Struct`` or anything with pydantic's ``model_validate``; returns a
+                dict.
             **options: ``api``, a name or several (default ``public``); ``schema``, a JSON Schema of the parameters;
                 ``resource_key``. They win over those of the handler's `action` mark.
 
@@ -170,7 +171,7 @@ def _signature(handler: Handler, where: str) -> tuple[Any, Any]:
     required = [p for p in signature.parameters.values() if p.default is p.empty and p.kind not in _VARIADIC]
     positional = [p for p in signature.parameters.values() if p.kind in _POSITIONAL]
     if len(required) > 1 or (required and required[0].kind not in _POSITIONAL):
-        raise RegistrationError(f"{where}{signature} cannot be called; an action takes nothing, or one argument: params")
+        raise RegistrationError(f"{where}{signature} cannot be called; an action takes nothing or one argument, params")
     takes = hints.get(positional[0].name) if positional else _NOTHING
     return takes, hints.get("return")
 

@@ -28,8 +28,9 @@ _logger = logging.getLogger("densefog.app")
 class Transport(Protocol):
     """Carries requests to an `Api`."""
 
-    #: The API as a WSGI application, for other servers.
-    wsgi_app: Callable[..., Iterable[bytes]]
+    @property
+    def wsgi_app(self) -> Callable[..., Iterable[bytes]]:
+        """The API as a WSGI application, for other servers."""
 
     def test_client(self) -> Any:  # noqa: ANN401 - werkzeug's, or what fits the transport
         """Return a client that calls the API without a socket."""
@@ -142,23 +143,22 @@ class App:
         self.job_specs = self.jobs.freeze()
         for registry in self._registries():
             registry.freeze()
-        self.errors.freeze()
         return self
 
-    def _registries(self) -> tuple[Registry[Any], ...]:
-        return self.actions, self.jobs, self.channels, self.transports, self.workers, self.stores
+    def _registries(self) -> tuple[Registry[Any] | ErrorTable, ...]:
+        return self.actions, self.jobs, self.errors, self.channels, self.transports, self.workers, self.stores
 
     def _register(self, record: PluginRecord) -> StartupError | None:
         """Let one plugin fill the registries; when it fails, nothing of it stays."""
         try:
             with ExitStack() as stack:
-                for registry in (*self._registries(), self.errors):
+                for registry in self._registries():
                     stack.enter_context(registry.owned_by(record.found.owner))
                 self._call_registrations(record)
         except RegistrationError as exc:
             record.fail("rejected", str(exc), exc)
             return exc
-        except Exception as exc:  # noqa: BLE001 - a plugin that is merely installed is isolated
+        except Exception as exc:
             if fatal(exc):
                 raise
             self.plugins.drop(record, exc)
@@ -201,7 +201,7 @@ class App:
         for record, stop in reversed(self.plugins.implementations("densefog_shutdown")):
             try:
                 stop(app=self)
-            except Exception:  # noqa: BLE001 - the others must still let go of what they hold
+            except Exception:
                 _logger.exception("%s failed to shut down", record.found.owner)
         self.notifier.stop(self.config.drain_timeout)
         if self._store is not None:
@@ -253,7 +253,7 @@ class App:
         for record, observe in self._observers:
             try:
                 observe(event=event)
-            except Exception:  # noqa: BLE001 - an observer must not harm the job or other observers
+            except Exception:
                 _logger.exception("%s failed on the event %s of %s", record.found.owner, event.kind, event.job.id)
         self.notifier.handle(event)
 

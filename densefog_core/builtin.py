@@ -35,7 +35,7 @@ def describe_jobs(params: DescribeJobs) -> dict[str, Any]:
         offset=params.offset,
         reverse=params.reverse,
     )
-    jobs, total = current_app().store.list(which)
+    jobs, total = current_app().store.page(which)
     page = {"limit": params.limit, "offset": params.offset, "total": total}
     return {**page, "jobSet": [job_row(job) for job in jobs]}
 

@@ -29,7 +29,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--app-root", type=click.Path(), help="The application's folder (default: the current one)."),
         click.option("--config", "config_file", type=click.Path(dir_okay=False),
                      help="Settings file (default: densefog.toml in the application's folder, when there is one)."),
-        click.option("-p", "plugins", multiple=True, metavar="NAME", help="Require plugin NAME; no:NAME leaves it out."),
+        click.option("-p", "plugins", multiple=True, metavar="NAME", help="Require plugin NAME; no:NAME omits it."),
         click.option("--strict-plugins", is_flag=True, default=None, help="Stop when any plugin cannot be loaded."),
         click.option("--debug/--no-debug", default=None, help="Tracebacks in replies and on the terminal."),
         click.option("-v", "--verbose", is_flag=True, help="Show the traceback of what goes wrong."),
@@ -78,7 +78,9 @@ def fail(error: BaseException, *, verbose: bool) -> NoReturn:
 @click.command("densefog-serve", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("what", nargs=-1, metavar="[api|worker] [MODULE:ROUTES]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one."
+)
 @click.option("--api", "api_name", default="public", show_default=True, help="The API to serve.")
 @click.option("--log-dir", help="Folder of the log files; - is stderr (the default).")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Serve with so many processes on one port.")
@@ -91,8 +93,8 @@ def serve(
 ) -> None:
     """Serve the installed actions, and run the installed jobs.
 
-    Without an argument one process does both. ``api`` serves only, ``worker`` runs jobs only. MODULE:ROUTES is a dict of
-    action names to functions, served beside the installed actions.
+    Without an argument one process does both. ``api`` serves only, ``worker`` runs jobs only. MODULE:ROUTES is a dict
+    of action names to functions, served beside the installed actions.
     """
     try:
         configure(log_dir=log_dir, gevent=True, **options)

@@ -42,7 +42,7 @@ class _Group(click.Group):
 @common_options
 @click.version_option(package_name="densefog", prog_name="densefog")
 @click.pass_context
-def main(ctx: click.Context, verbose: bool, **options: Any) -> None:  # noqa: ANN401
+def main(ctx: click.Context, /, verbose: bool, **options: Any) -> None:  # noqa: ANN401
     """Look after a densefog application: its plugins, its actions, its jobs, its database."""
     ctx.obj = verbose
     configure(**options)
@@ -76,7 +76,8 @@ def plugins(json_output: bool, imports: bool, hook: str | None) -> None:
     except StartupError as exc:
         click.echo(f"densefog: {exc}", err=True)
     records = [record for record in app.plugins.records if hook is None or hook in record.hooks]
-    columns = ["name", "group", "distribution", "version", "state", *(["import_ms"] if imports else []), "hooks", "reason"]
+    timing = ["import_ms"] if imports else []
+    columns = ["name", "group", "distribution", "version", "state", *timing, "hooks", "reason"]
     show([_plugin_row(record) for record in records], columns, json_output=json_output)
 
 
@@ -117,7 +118,12 @@ def actions(ctx: click.Context, json_output: bool) -> None:
 def show_action(name: str, api: str) -> None:
     """Print an action's parameters and result as JSON Schema."""
     spec = get_app().actions.get(f"{api}/{name}")
-    schemas = {"action": name, "description": spec.description, "params": spec.params_schema, "result": spec.result_schema}
+    schemas = {
+        "action": name,
+        "description": spec.description,
+        "params": spec.params_schema,
+        "result": spec.result_schema,
+    }
     click.echo(jsontext.dumps(schemas, pretty=True))
 
 
@@ -139,7 +145,8 @@ def call(action: str, params: tuple[str, ...], url: str, timeout: float) -> None
     except urllib.error.HTTPError as exc:
         reply = json.load(exc)
     except (OSError, ValueError) as exc:
-        raise click.ClickException(f"no reply from {url}: {getattr(exc, 'reason', exc)}; is densefog-serve running?") from None
+        reason = getattr(exc, "reason", exc)
+        raise click.ClickException(f"no reply from {url}: {reason}; is densefog-serve running?") from None
     click.echo(json.dumps(reply, indent=4, ensure_ascii=False))
     sys.exit(0 if reply.get("retCode") == 0 else 1)
 

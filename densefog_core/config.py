@@ -131,7 +131,7 @@ CORE_SETTINGS = (
     Setting(name="db_database", env=("DB_DATABASE",), help="The database's name."),
     Setting(name="db_url", env=("DB_URL",), secret=True, help="A SQLAlchemy URL; wins over the five above."),
     Setting(name="pick_size", type=int, default=10, env=("WORKER_PICK_SIZE",), minimum=1, help="Jobs a claim takes."),
-    Setting(name="exec_size", type=int, default=10, env=("WORKER_EXEC_SIZE",), minimum=1, help="Jobs that run at once."),
+    Setting(name="exec_size", type=int, default=10, env=("WORKER_EXEC_SIZE",), minimum=1, help="Jobs run at once."),
     Setting(name="exec_timeout", type=float, default=600.0, env=("WORKER_EXEC_TIMEOUT",), minimum=0.1,
             help="Seconds a try may take."),
     Setting(name="poll_interval", type=float, default=2.0, env=("WORKER_POLL_INTERVAL",), minimum=0.05,

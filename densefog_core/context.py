@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", bound="Scope")
 
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _COMBINATIONS = len(_PAIRS) ** 2
@@ -53,7 +54,7 @@ class Scope:
         for callback in reversed(callbacks or ()):
             try:
                 callback()
-            except Exception:  # noqa: BLE001 - the reply is decided; a broken clean-up is for the log
+            except Exception:
                 _logger.exception("clean-up %r failed", callback)
 
 
@@ -141,7 +142,7 @@ def get_context_id() -> str:
 
 
 @contextmanager
-def entered(scope: Scope) -> Iterator[Scope]:
+def entered(scope: S) -> Iterator[S]:
     """Make ``scope`` the current one for the block; its teardowns run at the end."""
     token = _scope.set(scope)
     try:
@@ -173,18 +174,20 @@ class _Proxy:
     """Stands for the current scope when it is of one kind; attribute access goes through."""
 
     __slots__ = ("_kind", "_what")
+    _kind: type[Scope]
+    _what: str
 
     def __init__(self, kind: type[Scope], what: str) -> None:
         object.__setattr__(self, "_kind", kind)
         object.__setattr__(self, "_what", what)
 
     def _get_current_object(self) -> Scope:
-        scope = _scope.get()
-        if not isinstance(scope, self._kind):
-            raise RuntimeError(
-                f"no {self._what} runs here; in a new thread or greenlet, start it with context.carry(function)"
-            )
-        return scope
+        scope: Scope | None = _scope.get()
+        if isinstance(scope, self._kind):
+            return scope
+        raise RuntimeError(
+            f"no {self._what} runs here; in a new thread or greenlet, start it with context.carry(function)"
+        )
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._get_current_object(), name)

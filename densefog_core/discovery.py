@@ -1,7 +1,7 @@
 """Entry points: found, filtered and sorted without importing anything.
 
-The shape is flake8's finder: plain data in, plain data out. Only ``entry_points.txt`` of every distribution is read; its
-``METADATA`` only when it declares something for densefog (reading 500 of them costs 150 ms).
+The shape is flake8's finder: plain data in, plain data out. Only ``entry_points.txt`` of every distribution is read;
+its ``METADATA`` only when it declares something for densefog (reading 500 of them costs 150 ms).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ def jobs() -> None:
 @as_json
 def list_jobs(json_output: bool, status: tuple[str, ...], oldest_first: bool, **filters: Any) -> None:  # noqa: ANN401
     """List jobs, the newest first."""
-    found, total = get_app().store.list(JobFilter(status=status or None, reverse=not oldest_first, **filters))
+    found, total = get_app().store.page(JobFilter(status=status or None, reverse=not oldest_first, **filters))
     rows = [_row(job) for job in found]
     show(rows, ["job_id", "action", "status", "tries", "run_at", "updated", "error"], json_output=json_output)
     if not json_output:
@@ -116,11 +117,10 @@ def _given(ids: Any) -> Any:  # noqa: ANN401
 
 
 def _all_ids(which: JobFilter) -> list[str]:
-    from dataclasses import replace
-
-    store, ids = get_app().store, []
+    store = get_app().store
+    ids: list[str] = []
     while True:
-        page, total = store.list(replace(which, offset=len(ids)))
+        page, total = store.page(replace(which, offset=len(ids)))
         ids += [job.id for job in page]
         if not page or len(ids) >= total:
             return ids

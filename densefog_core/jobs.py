@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, overload
 
 from densefog_core import jsontext
-from densefog_core.context import RunningJob, Request, current_app, current_scope, entered
+from densefog_core.context import Request, RunningJob, current_app, current_scope, entered
 from densefog_core.errors import JobRefused, RegistrationError
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.registry import Registry, did_you_mean
@@ -251,7 +251,7 @@ class JobStore(Protocol):
     def get(self, job_id: str) -> Job | None:
         """Return one job, or None."""
 
-    def list(self, which: JobFilter) -> tuple[Sequence[Job], int]:
+    def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
         """Return one page of jobs, by creation, and how many there are in all."""
 
     def retry(self, job_ids: Sequence[str]) -> list[str]:
@@ -390,6 +390,7 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
 
 
 _OPTIONS = tuple(JobSpec.__dataclass_fields__)[3:]
+_UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 
 _ARGUMENTS: dict[str, Callable[[RunningJob], Any]] = {
     "params": lambda running: running.job.params,
@@ -414,7 +415,7 @@ def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
     for parameter in inspect.signature(handler).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             wanted = list(_ARGUMENTS)
-        elif parameter.name in _ARGUMENTS and parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+        elif parameter.name in _ARGUMENTS and parameter.kind not in _UNNAMED:
             wanted.append(parameter.name)
         elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
             raise RegistrationError(
@@ -438,7 +439,8 @@ def new_job(
     """Build and check the record of a new job; see `enqueue`."""
     spec = specs.get(action)
     if spec is None:
-        raise JobRefused(f"no installed package handles job {action!r}{did_you_mean(action, specs)}; nothing is enqueued")
+        hint = did_you_mean(action, specs)
+        raise JobRefused(f"no installed package handles job {action!r}{hint}; nothing is enqueued")
     params = dict(params or {})
     _check_params(action, params)
     tries = spec.try_max if try_max is None else try_max
@@ -500,8 +502,8 @@ def enqueue(action: str, params: Mapping[str, Any] | None = None, **options: Any
     Args:
         action: a registered job.
         params: JSON object, at most 65,535 bytes; ``resource_ids`` lists the resources it is about.
-        **options: ``project_id`` (default: that of the running request or job); ``run_at``, a datetime (naive is UTC) or
-            a timedelta from now; ``try_period`` seconds and ``try_max`` (default: the handler's); ``key``, an
+        **options: ``project_id`` (default: that of the running request or job); ``run_at``, a datetime (naive is UTC)
+            or a timedelta from now; ``try_period`` seconds and ``try_max`` (default: the handler's); ``key``, an
             idempotency key: the same action and key give the same job, however often they are enqueued.
 
     Returns:
@@ -557,7 +559,7 @@ def _storable(result: object) -> Any:  # noqa: ANN401
 
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
-    """Return the outcome of a failed try: another one later, or the end; ``on_last_failure`` runs in the second case."""
+    """Return the outcome of a failed try: another one later, or the end, for which ``on_last_failure`` runs."""
     from densefog_core.redact import redact_text
 
     text = redact_text(str(exc) or type(exc).__name__)
@@ -573,5 +575,5 @@ def give_up(spec: JobSpec, ended: Job) -> None:
         return
     try:
         spec.on_last_failure(ended)
-    except Exception:  # noqa: BLE001 - the job ends all the same
+    except Exception:
         _logger.exception("on_last_failure of %s failed for %s", ended.action, ended.id)

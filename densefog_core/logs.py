@@ -37,7 +37,7 @@ class _Context(logging.Filter):
 class TextFormatter(logging.Formatter):
     """One line of text, and the traceback below it."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -52,7 +52,7 @@ class TextFormatter(logging.Formatter):
 class JSONFormatter(logging.Formatter):
     """One JSON object a line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = TextFormatter.default_time_format
     default_msec_format = TextFormatter.default_msec_format
 
@@ -166,7 +166,8 @@ class AccessLog:
             })
         else:
             shown = action if action.isalnum() else _escaped(action)
-            line = f"[{self._stamp}][{context}] {address} {_plain(project)} {shown} {ret_code} {seconds * 1000:.2f}ms {size}"
+            took = f"{seconds * 1000:.2f}ms"
+            line = f"[{self._stamp}][{context}] {address} {_plain(project)} {shown} {ret_code} {took} {size}"
         self._put(line + "\n")
 
     def _put(self, line: str) -> None:
@@ -213,4 +214,5 @@ def _plain(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return what a client sent as one word of printable characters: it must not be able to write lines of its own."""
-    return "".join(one if one.isprintable() and one != " " else one.encode("unicode_escape").decode() for one in text[:100]).replace(" ", "_")
+    short = text[:100].replace(" ", "_")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from densefog_core.jobs import Job, JobEvent
 
@@ -30,8 +30,8 @@ class Notification:
     """What a channel is given to send; secrets are redacted already. Fields may be added.
 
     Attributes:
-        topic: ``failed``, a try failed and another follows; ``gave_up``, the last try failed; ``recovered``, a job finished
-            after failed tries; ``lost``, a worker died during the last try; ``started`` and ``finished``.
+        topic: ``failed``, a try failed and another follows; ``gave_up``, the last try failed; ``recovered``, a job
+            finished after failed tries; ``lost``, a worker died during the last try; ``started`` and ``finished``.
         job: the job's record as the try saw it.
         error: text of the failure, or the empty string.
         is_last_chance: whether the try was the last one.
@@ -63,14 +63,13 @@ class Notification:
         return "\n".join([self.title, *(f"{name}: {value}" for name, value in facts.items() if value)])
 
 
+@runtime_checkable
 class Channel(Protocol):
-    """Sends notices somewhere.
+    """Sends notices somewhere."""
 
-    Attributes:
-        topics: the topics that it wants.
-    """
-
-    topics: Iterable[str]
+    @property
+    def topics(self) -> Iterable[str]:
+        """The topics that it wants."""
 
     def send(self, notification: Notification) -> None:
         """Send one notice; whatever it raises is logged, with the channel's name."""
@@ -85,7 +84,11 @@ class FunctionChannel:
     topics = ("failed", "gave_up", "lost")
 
     def __init__(self, function: Callable[[Notification], object]) -> None:
-        self.send = function
+        self._function = function
+
+    def send(self, notification: Notification) -> None:
+        """Call the function."""
+        self._function(notification)
 
 
 class LogChannel:
@@ -164,8 +167,9 @@ class Notifier:
 
     def add(self, channel: Channel | Callable[[Notification], object], name: str | None = None) -> None:
         """Add one channel, or a function that is called with each `Notification` of a failure."""
-        made: Channel = channel if hasattr(channel, "send") else FunctionChannel(channel)  # type: ignore[assignment, arg-type]
-        self._outboxes.append(_Outbox(name or getattr(channel, "__name__", type(channel).__name__), made))
+        name = name or str(getattr(channel, "__name__", type(channel).__name__))
+        made = channel if isinstance(channel, Channel) else FunctionChannel(channel)
+        self._outboxes.append(_Outbox(name, made))
 
     def handle(self, event: JobEvent) -> None:
         """Make a notice of an event and queue it for the channels; never blocks."""

@@ -1,4 +1,4 @@
-"""HTTP that channels send: https unless told otherwise, no redirects, no link-local addresses, bounded in time and size."""
+"""HTTP that channels send: https unless told otherwise, no redirects, no link-local addresses, bounded in time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 import re
+
 import msgspec
+
 from densefog_core.errors import ValidationError
+
+
 def _snake(k): return re.sub(r"([A-Z])", lambda m: "_"+m[1].lower(), k)
 def converter(t, where):
     if t is None or t is dict: return None

@@ -1,7 +1,7 @@
 """The plugin host: import, validate, register, and the record of what became of each plugin.
 
-pluggy's own ``load_setuptools_entrypoints`` is not used: one failing plugin ends its loop, its message does not name the
-distribution, and duplicate names are dropped silently.
+pluggy's own ``load_setuptools_entrypoints`` is not used: one failing plugin ends its loop, its message does not name
+the distribution, and duplicate names are dropped silently.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Plugins:
         Raises:
             PluginError: it is not a valid plugin.
         """
-        name = name or getattr(plugin, "__name__", type(plugin).__name__)
+        name = name or str(getattr(plugin, "__name__", type(plugin).__name__))
         record = PluginRecord(Found(PLUGINS, name, "", "the application", ""), plugin=plugin)
         self.records.append(record)
         self._register(record)
@@ -190,7 +190,8 @@ class Plugins:
         The functions take the hook's arguments by name, those that they declare.
         """
         functions = {impl.plugin_name: impl for impl in getattr(self.hook, hook).get_hookimpls()}
-        return [(record, _caller(functions[record.name])) for record in self.loaded(PLUGINS) if record.name in functions]
+        loaded = self.loaded(PLUGINS)
+        return [(record, _caller(functions[record.name])) for record in loaded if record.name in functions]
 
     def register_core(self, plugin: object) -> None:
         """Register the core's own implementations, which have no record."""

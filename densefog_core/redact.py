@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -33,14 +34,14 @@ _split = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+").findall
 
 @lru_cache(maxsize=4096)
 def is_secret_key(name: str) -> bool:
-    """Return whether a member of this name holds a secret: ``password``, ``accessSecret``, ``api-key``, ``user_data``."""
+    """Return whether a member of this name holds a secret: ``password``, ``accessSecret``, ``user_data``."""
     words = [word.lower() for word in _split(name[:200])]
     if not words or words[-1] in _ABOUT:
         return False
     if not _WORDS.isdisjoint(words):
         return True
     singular = [word.removesuffix("s") for word in words]
-    return any(pair in _PAIRS for pair in zip(singular, singular[1:], strict=False))
+    return any(pair in _PAIRS for pair in pairwise(singular))
 
 
 class Secret(str):

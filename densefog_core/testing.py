@@ -1,4 +1,4 @@
-"""What authors of plugins and applications test with: an application of given plugins, a job store in memory, its clock.
+"""What plugins and applications are tested with: an app of given plugins, a job store in memory, its clock.
 
 Nothing is discovered and no database is needed::
 
@@ -145,7 +145,7 @@ class MemoryStore:
         """Return one job, or None."""
         return self.jobs.get(job_id)
 
-    def list(self, which: JobFilter) -> tuple[Sequence[Job], int]:
+    def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
         """Return one page of jobs and how many there are."""
         found = sorted(filter(which.matches, list(self.jobs.values())), key=lambda job: (job.created, job.id))
         if which.reverse:
@@ -269,11 +269,12 @@ class TestApp(App):
         Raises:
             AssertionError: there is none; lists those that there are.
         """
-        pending, _ = self.store.list(JobFilter(status=["pending"], limit=100))
+        pending, _ = self.store.page(JobFilter(status=["pending"], limit=100))
         for job in pending:
             if job.action == action and params.items() <= job.params.items():
                 return job
-        raise AssertionError(f"no pending job {action} with {params}; there are {[(j.action, j.params) for j in pending]}")
+        there = [(job.action, job.params) for job in pending]
+        raise AssertionError(f"no pending job {action} with {params}; there are {there}")
 
 
 class RecordingChannel:
@@ -326,6 +327,7 @@ def make_app(
                 registry.add(name, handler)
 
     config = Config().apply(app_root=".", log_dir="-", store="testing")
-    app = TestApp(config.apply(**settings)).load(found=[], plugins=[Parts(), *plugins])
+    app = TestApp(config.apply(**settings))
+    app.load(found=[], plugins=[Parts(), *plugins])
     app.start()
     return app

@@ -1,7 +1,7 @@
 """What can go wrong: the families of exceptions, and the table that answers them.
 
-``iaas_error`` has the errors of resources and requests, ``project_error`` those of projects, keys and quotas; ``table`` turns any
-exception into a retCode, a message and data.
+``iaas_error`` has the errors of resources and requests, ``project_error`` those of projects, keys and quotas; ``table``
+turns any exception into a retCode, a message and data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class BaseIaasException(Exception):
         data: more about it, JSON.
     """
 
-    ret_code: ClassVar[int] | int = 5000
+    ret_code: int = 5000
 
     def __init__(self, message: str = "", data: dict[str, Any] | None = None) -> None:
         super().__init__(message)

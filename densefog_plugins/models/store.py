@@ -241,7 +241,7 @@ class SQLJobStore:
         row = self._read(lambda connection: connection.execute(select(job).where(job.c.id == job_id)).first())
         return None if row is None else from_row(row)
 
-    def list(self, which: JobFilter) -> tuple[Sequence[Job], int]:
+    def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
         """Return one page of jobs and how many there are."""
         conditions = list(_conditions(which))
         order = (job.c.created.desc(), job.c.id.desc()) if which.reverse else (job.c.created, job.c.id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -69,7 +69,7 @@ class Application:
         reply = self.api.dispatch(
             Call(
                 body,
-                EnvironHeaders(environ),
+                cast("Mapping[str, str]", EnvironHeaders(environ)),
                 self._client(environ),
                 action,
                 bool(query) and "pretty" in Request(environ).args,
@@ -87,9 +87,9 @@ class Application:
         address: str | None = environ.get("REMOTE_ADDR")
         if not self._proxies or address is None or not self._trusted(address):
             return address
-        hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        hops: list[str] = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         hops = hops or [environ.get("HTTP_X_REAL_IP", address)]
-        outside = [hop for hop in hops if not self._trusted(hop)]
+        outside: list[str] = [hop for hop in hops if not self._trusted(hop)]
         return outside[-1] if outside else hops[0]
 
     def _trusted(self, address: str) -> bool:
@@ -109,7 +109,8 @@ class Application:
             return Response(status=204, headers={"Allow": METHODS, "X-Request-Id": new_context_id()})
         if request.path == "/" and request.method in ("GET", "HEAD"):
             banner = f"densefog API {self.api.name}: POST / with a JSON object that names an action\n"
-            return Response(banner, headers={"X-Request-Id": new_context_id()}, content_type="text/plain; charset=utf-8")
+            headers = {"X-Request-Id": new_context_id()}
+            return Response(banner, headers=headers, content_type="text/plain; charset=utf-8")
         response = self._refused(405, 4000, f"method {request.method[:20]} is not allowed here; actions go to POST /")
         response.headers["Allow"] = METHODS
         return response
