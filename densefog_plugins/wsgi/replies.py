@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 
+from densefog_core.context import new_context_id
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -138,12 +140,14 @@ def refusal(status: int, message: str, *, close: bool = True, with_body: bool = 
         with_body: False for the reply to a HEAD request.
     """
     ret_code = _CLIENT_FAULT if status < HTTPStatus.INTERNAL_SERVER_ERROR else _SERVER_FAULT
-    body = json.dumps({"data": {}, "retCode": ret_code, "message": message}).encode()
+    context_id = new_context_id()
+    body = json.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message}).encode()
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n",
         CLOCK.line(),
         "Content-Type: application/json; charset=utf-8\r\n",
         f"Content-Length: {len(body)}\r\n",
+        f"X-Request-Id: {context_id}\r\n",
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         lines.append("Retry-After: 1\r\n")

@@ -173,7 +173,7 @@ def test_a_malformed_request_is_answered_and_ends_its_connection(served: Served,
         reply = client.reply()
         assert (reply.status, reply.closes) == (status, True)
         assert reply.headers["content-type"] == "application/json; charset=utf-8"
-        assert reply.json["data"] == {}
+        assert reply.json["data"] == {"exceptionTag": reply.headers["x-request-id"]}
         assert reply.json["retCode"] == (4110 if status < 500 else 5000)
         assert client.is_closed()
     assert served.state()["requests"] == before + 1, "the application was called for a malformed request"

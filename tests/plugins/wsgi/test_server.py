@@ -179,7 +179,8 @@ class TestApplicationFailures:
             assert reply.status == 500
             assert reply.headers["content-type"] == "application/json; charset=utf-8"
             message = "An error occurred while processing your request."
-            assert reply.json == {"data": {}, "retCode": 5000, "message": message}
+            data = {"exceptionTag": reply.headers["x-request-id"]}
+            assert reply.json == {"data": data, "retCode": 5000, "message": message}
             assert client.is_open()
 
     def test_it_is_logged_with_its_traceback(self, serve: Serve) -> None:
