@@ -13,6 +13,7 @@ from densefog_core import jsontext
 from densefog_core.context import Request, _scope, new_context_id
 from densefog_core.errors import UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
+from densefog_core.errors.table import INTERNAL_CODE, stack
 
 if TYPE_CHECKING:
     from densefog_core.actions import ActionSpec
@@ -76,7 +77,7 @@ class Dispatcher:
             self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
         )
         token = _scope.set(request)
-        spec = None
+        spec, reply = None, None
         try:
             try:
                 spec = self._find(request, call)
@@ -84,15 +85,16 @@ class Dispatcher:
                 reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, context_id)
             except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
                 reply = self._failed(request, spec, exc, pretty=call.pretty)
-            finally:
-                if request._teardowns is not None:
-                    request.teardown()
-            self._access(
-                request.remote_addr or "-", request.project_id or "-", request.action or "-",
-                reply.ret_code, time.perf_counter() - started, len(reply.text),
-            )
             return reply
         finally:
+            if request._teardowns is not None:
+                request.teardown()
+            # A transport that ends a handler at its deadline raises through here: there is a line, but no reply.
+            ret_code, size = (reply.ret_code, len(reply.text)) if reply is not None else (INTERNAL_CODE, 0)
+            self._access(
+                request.remote_addr or "-", request.project_id or "-", request.action or "-",
+                ret_code, time.perf_counter() - started, size,
+            )
             _scope.reset(token)
 
     def _find(self, request: Request, call: Call) -> ActionSpec:
@@ -127,8 +129,8 @@ class Dispatcher:
             resource_key="resourceIds" if spec is None else spec.resource_key,
             map_error=self._app.map_error,
         )
-        if not answer.expected:
-            _logger.error("action %s failed", request.action or "-", exc_info=exc)
+        if answer.ret_code >= INTERNAL_CODE or not answer.expected:
+            _logger.error("action %s failed\n%s", request.action or "-", stack(exc))
         return error_reply(answer.ret_code, answer.message, answer.data, request.context_id, pretty=pretty)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, o
 from densefog_core import jsontext
 from densefog_core.context import Request, RunningJob, current_app, current_scope, entered
 from densefog_core.errors import JobRefused, RegistrationError
+from densefog_core.errors.table import stack
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.registry import Registry, did_you_mean
 
@@ -546,8 +547,8 @@ def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
         except LeaseLost as exc:
             return Outcome(claimed, "dropped", error=str(exc), exception=exc)
         except (Exception, JobTimeout) as exc:
-            _logger.warning("try %d of %d of %s %s failed", claimed.trys, claimed.try_max, claimed.action, claimed.id,
-                            exc_info=exc)
+            _logger.warning("try %d of %d of %s %s failed\n%s", claimed.trys, claimed.try_max, claimed.action, claimed.id,
+                            stack(exc))
             return failure(spec, claimed, exc)
 
 

@@ -20,6 +20,7 @@ STDERR = "-"
 APPLICATION, ACCESS, SQL = "normal.log", "access.log", "sql.log"
 
 _OURS = "_densefog_handler"
+_logger = logging.getLogger("densefog.logs")
 
 
 class _Context(logging.Filter):
@@ -155,20 +156,24 @@ class AccessLog:
         """
         if not self._enabled:
             return
-        now = time.time()
-        if int(now) != self._second:
-            self._new_second(int(now))
+        try:
+            now = int(time.time())
+            if now != self._second:
+                self._new_second(now)
+            self._put(self._line(address, project, action, ret_code, seconds, size))
+        except OSError as exc:
+            # A full disk must not take requests down with it.
+            _logger.error("cannot write the access log: %s", exc)
+
+    def _line(self, address: str, project: str, action: str, ret_code: int, seconds: float, size: int) -> str:
         context = get_context_id()
         if self._json:
-            line = jsontext.dumps({
+            return jsontext.dumps({
                 "time": self._stamp, "context": context, "address": address, "project": project, "action": action,
                 "retCode": ret_code, "milliseconds": round(seconds * 1000, 2), "bytes": size,
-            })
-        else:
-            shown = action if action.isalnum() else _escaped(action)
-            took = f"{seconds * 1000:.2f}ms"
-            line = f"[{self._stamp}][{context}] {address} {_plain(project)} {shown} {ret_code} {took} {size}"
-        self._put(line + "\n")
+            }) + "\n"
+        took = f"{seconds * 1000:.2f}ms"
+        return f"[{self._stamp}][{context}] {address} {_plain(project)} {_plain(action)} {ret_code} {took} {size}\n"
 
     def _put(self, line: str) -> None:
         if self._path is None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from densefog_core.errors import BaseIaasException, RegistrationError
+from densefog_core.errors.iaas_error import ActionsPartialSuccessError, IaasProviderActionError
 
 #: What clients read when something failed that they should know nothing of.
+INTERNAL_CODE = 5000
 INTERNAL = "An error occurred while processing your request."
 
 Text = str | Callable[[Any], str] | None
@@ -116,10 +118,13 @@ class ErrorTable:
         if entry is None and map_error is not None:
             known = _mapped(error, map_error) or error
             entry = self._entry(type(known))
-        code, message, data = self._describe(known, entry, resource_key)
+        code, message, data = self._describe(known, entry)
+        if isinstance(known, ActionsPartialSuccessError):
+            failures = [self._failure(one, map_error) for one in known.exceptions]
+            data |= {"jobId": known.job_id, resource_key: known.results, "failures": failures}
         data["exceptionTag"] = context_id
         if debug:
-            data["exceptionStr"] = _stack(known)
+            data["exceptionStr"] = stack(known)
         return ErrorAnswer(code, message, data, entry is not None)
 
     def _entry(self, kind: type[BaseException]) -> _Entry | None:
@@ -138,32 +143,23 @@ class ErrorTable:
             return _Entry(vars(base)["ret_code"], None, None, "densefog")
         return None
 
-    def _describe(self, error: Exception, entry: _Entry | None, resource_key: str) -> tuple[int, str, dict[str, Any]]:
+    def _describe(self, error: Exception, entry: _Entry | None) -> tuple[int, str, dict[str, Any]]:
         if entry is None:
-            return 5000, INTERNAL, {}
+            return INTERNAL_CODE, INTERNAL, {}
         own = isinstance(error, BaseIaasException)
         try:
             message = entry.message(error) if callable(entry.message) else entry.message or str(error)
             data = dict(error.data) if isinstance(error, BaseIaasException) else {}
             data |= (entry.data(error) or {}) if entry.data else {}
-            data |= self._partial(error, resource_key)
         except Exception:
             _logger.exception("cannot describe a %s; registered by %s", type(error).__name__, entry.owner)
             return entry.code, INTERNAL, {}
         registered = entry.owner != "densefog"
         return (error.ret_code if own and not registered else entry.code), message, data  # type: ignore[attr-defined]
 
-    def _partial(self, error: Exception, resource_key: str) -> dict[str, Any]:
-        from densefog_core.errors.iaas_error import ActionsPartialSuccessError
-
-        if not isinstance(error, ActionsPartialSuccessError):
-            return {}
-        failures = [self._failure(one) for one in error.exceptions]
-        return {"jobId": error.job_id, resource_key: error.results, "failures": failures}
-
-    def _failure(self, one: dict[str, Any]) -> dict[str, Any]:
+    def _failure(self, one: dict[str, Any], map_error: MapError | None) -> dict[str, Any]:
         error = one.get("exception")
-        answer = self.answer(error if isinstance(error, Exception) else Exception(error))
+        answer = self.answer(error if isinstance(error, Exception) else Exception(error), map_error=map_error)
         resource_id = next((value for key, value in one.items() if key != "exception"), None)
         return {"resourceId": resource_id, "retCode": answer.ret_code, "message": answer.message}
 
@@ -180,10 +176,14 @@ def _mapped(error: Exception, map_error: MapError) -> BaseIaasException | None:
     return answer
 
 
-def _stack(error: Exception) -> str:
-    provider = getattr(error, "stacktrace", "")
-    own = "".join(traceback.format_exception(error))
-    return f"{type(error).__name__}:\n{provider}\n{own}" if provider else own
+def stack(error: BaseException) -> str:
+    """Return the traceback of ``error`` and of what it stands for: the provider's, or those of a batch; for the log."""
+    parts = ["".join(traceback.format_exception(error))]
+    if isinstance(error, IaasProviderActionError):
+        parts.append(f"The provider said {error.exception!r}\n{error.stacktrace}")
+    elif isinstance(error, ActionsPartialSuccessError):
+        parts += [stack(one["exception"]) for one in error.exceptions if isinstance(one.get("exception"), Exception)]
+    return "\n".join(part.rstrip() for part in parts)
 
 
 _HTTP = {0: 200, 4101: 401, 4103: 403, 4104: 404, 4105: 403, 4113: 429}
