@@ -1,17 +1,21 @@
 """What tenants can ask for. Each function here is an action; its parameter's type says what is allowed.
 
-An action checks, writes rows in a status that ends with ``ing``, and enqueues a job: in one transaction, so that there is
-never a row without its job. The job does what takes time.
+An action checks, writes rows in a status that ends with ``ing``, and enqueues a job: in one transaction, so that there
+is never a row without its job. Rows that exist already are locked first, instances before volumes, so that of two calls
+that race the second one sees what the first one did. The job does what takes time.
 """
 
-from typing import Annotated
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from sqlalchemy import func, select
 
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
 from densefog_plugins.models import session, transaction
-from msgspec import Meta, Struct
-from sqlalchemy import func, select
-
 from stratus.models import Instance, Volume
 
 Name = Annotated[str, Meta(max_length=100)]
@@ -19,12 +23,14 @@ Count = Annotated[int, Meta(ge=1, le=10)]
 Ids = Annotated[list[str], Meta(min_length=1, max_length=100)]
 
 
-def project_id():
+def project_id() -> str:
     """Return the caller's project; without a plugin that authenticates there is one for all."""
     return request.project_id or SYSTEM_PROJECT
 
 
 class CreateVolumes(Struct):
+    """How many volumes of what size."""
+
     size: Annotated[int, Meta(ge=1, le=1000, description="Gigabytes.")]
     count: Count = 1
     name: Name = ""
@@ -32,22 +38,24 @@ class CreateVolumes(Struct):
 
 @action
 @transaction
-def create_volumes(params: CreateVolumes) -> dict:
+def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
     volumes = [
         Volume(id=Volume.new_id(), project_id=project_id(), status="creating", name=params.name, size=params.size)
         for _ in range(params.count)
     ]
-    return start("CreateVolumes", volumes, "volumeIds", new=True)
+    return start("CreateVolumes", volumes, "volumeIds")
 
 
 class VolumeIds(Struct):
+    """Which volumes."""
+
     volume_ids: Ids
 
 
 @action
 @transaction
-def delete_volumes(params: VolumeIds) -> dict:
+def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
     volumes = Volume.get_many(params.volume_ids, project_id=project_id(), lock=True)
     for volume in volumes:
@@ -58,13 +66,15 @@ def delete_volumes(params: VolumeIds) -> dict:
 
 
 class AttachVolume(Struct):
+    """Which volume, to which instance."""
+
     volume_id: str
     instance_id: str
 
 
 @action
 @transaction
-def attach_volume(params: AttachVolume) -> dict:
+def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
     instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
     instance.must_be_available()
@@ -75,19 +85,25 @@ def attach_volume(params: AttachVolume) -> dict:
 
 
 class DetachVolume(Struct):
+    """Which volume."""
+
     volume_id: str
 
 
 @action
 @transaction
-def detach_volume(params: DetachVolume) -> dict:
-    """Detach a volume from its instance."""
+def detach_volume(params: DetachVolume) -> dict[str, Any]:
+    """Detach a volume from its instance, or from one that it could not be attached to."""
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
-    volume.transition("detaching", from_=("attached",))
+    if volume.instance_id is None:
+        raise iaas_error.ResourceActionForbiden(volume.id)
+    volume.transition("detaching", from_=("attached", "error"))
     return start("DetachVolumes", [volume], "volumeIds")
 
 
 class Describe(Struct):
+    """Which page of a list."""
+
     status: list[str] | None = None
     search_word: str | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
@@ -96,16 +112,20 @@ class Describe(Struct):
 
 
 class DescribeVolumes(Describe):
+    """Which page of the volumes."""
+
     volume_ids: Annotated[list[str], Meta(max_length=100)] | None = None
 
 
 @action
-def describe_volumes(params: DescribeVolumes) -> dict:
+def describe_volumes(params: DescribeVolumes) -> dict[str, Any]:
     """List the project's volumes."""
     return page(Volume, params, params.volume_ids, "volumeSet")
 
 
 class CreateInstances(Struct):
+    """How many instances of what size."""
+
     cpus: Annotated[int, Meta(ge=1, le=64)] = 1
     memory: Annotated[int, Meta(ge=256, description="Megabytes.")] = 1024
     count: Count = 1
@@ -114,73 +134,81 @@ class CreateInstances(Struct):
 
 @action
 @transaction
-def create_instances(params: CreateInstances) -> dict:
+def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
+    spec = {"name": params.name, "cpus": params.cpus, "memory": params.memory}
     instances = [
-        Instance(id=Instance.new_id(), project_id=project_id(), status="creating", name=params.name,
-                 cpus=params.cpus, memory=params.memory)
-        for _ in range(params.count)
+        Instance(id=Instance.new_id(), project_id=project_id(), status="creating", **spec) for _ in range(params.count)
     ]
-    return start("CreateInstances", instances, "instanceIds", new=True)
+    return start("CreateInstances", instances, "instanceIds")
 
 
 class InstanceIds(Struct):
+    """Which instances."""
+
     instance_ids: Ids
 
 
 @action
 @transaction
-def start_instances(params: InstanceIds) -> dict:
+def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
-    return change("StartInstances", params, "starting", from_=("stopped",))
+    return change("StartInstances", locked(params), "starting", from_=("stopped",))
 
 
 @action
 @transaction
-def stop_instances(params: InstanceIds) -> dict:
+def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
-    return change("StopInstances", params, "stopping", from_=("active",))
+    return change("StopInstances", locked(params), "stopping", from_=("active",))
 
 
 @action
 @transaction
-def delete_instances(params: InstanceIds) -> dict:
+def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
-    attached = session.scalar(select(Volume).where(Volume.instance_id.in_(params.instance_ids)).limit(1))
-    if attached is not None:
-        raise iaas_error.ResourceActionForbiden(attached.instance_id)
-    return change("DeleteInstances", params, "deleting", from_=("active", "stopped", "error"))
+    instances = locked(params)
+    # Only now: AttachVolume locks its instance, too, so no volume can come while the row is ours.
+    in_use = session.scalar(select(Volume.instance_id).where(Volume.instance_id.in_(params.instance_ids)).limit(1))
+    if in_use is not None:
+        raise iaas_error.ResourceActionForbiden(in_use)
+    return change("DeleteInstances", instances, "deleting", from_=("active", "stopped", "error"))
 
 
 class DescribeInstances(Describe):
+    """Which page of the instances."""
+
     instance_ids: Annotated[list[str], Meta(max_length=100)] | None = None
 
 
 @action
-def describe_instances(params: DescribeInstances) -> dict:
+def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
     return page(Instance, params, params.instance_ids, "instanceSet")
 
 
-def change(job, params, status, from_):
-    """Move instances to a status and enqueue the job that does it."""
-    instances = Instance.get_many(params.instance_ids, project_id=project_id(), lock=True)
+def locked(params: InstanceIds) -> list[Instance]:
+    """Return the caller's instances, locked until the transaction ends."""
+    return Instance.get_many(params.instance_ids, project_id=project_id(), lock=True)
+
+
+def change(job: str, instances: list[Instance], status: str, from_: Collection[str]) -> dict[str, Any]:
+    """Move locked instances to a status and enqueue the job that does it."""
     for instance in instances:
         instance.transition(status, from_=from_)
     return start(job, instances, "instanceIds")
 
 
-def start(job, resources, key, new=False):
-    """Enqueue the job for resources, in the transaction that wrote them."""
-    if new:
-        session.add_all(resources)
+def start(job: str, resources: Sequence[Volume | Instance], key: str) -> dict[str, Any]:
+    """Enqueue the job for resources, in the transaction that writes them."""
+    session.add_all(resources)
     ids = [resource.id for resource in resources]
     job_id = enqueue(job, {"resource_ids": ids}, project_id=project_id())
     return {"jobId": job_id, key: ids}
 
 
-def page(model, params, ids, key):
-    """Return one page of a project's resources."""
+def page(model: type[Volume] | type[Instance], params: Describe, ids: list[str] | None, key: str) -> dict[str, Any]:
+    """Return one page of a project's resources; deleted ones only when they are asked for."""
     query = select(model).where(model.project_id == project_id())
     if ids is not None:
         query = query.where(model.id.in_(ids))

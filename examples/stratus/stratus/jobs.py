@@ -1,109 +1,132 @@
-"""What takes time. A job may be interrupted at any line and run again from the first one, so each step can be repeated."""
+"""What takes time.
+
+A job may be interrupted at any line and run again from the first one, so three rules hold for each job here:
+
+- it works only on resources that are still in its own ``-ing`` status: what an earlier try got done is not done again;
+- each step can be repeated, even when nobody knows whether it was carried out;
+- no transaction is open while the provider is asked, which can take minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from densefog_core import job
+from densefog_core.jobs import Job
 from densefog_plugins.models import transaction
-
 from stratus.models import Instance, Volume
 from stratus.provider import provider
 
+Model = type[Volume] | type[Instance]
+Params = dict[str, Any]
+Sleep = Callable[[float], None]
 
-def settle(model, resource_ids, status, **values):
-    """Move resources to the status that ends a job."""
+
+def waiting(model: Model, params: Params, status: str) -> list[Any]:
+    """Return the job's resources that still are in ``status``."""
     with transaction():
-        for resource in model.get_many(resource_ids, lock=True):
+        return [one for one in model.get_many(params["resource_ids"], lock=True) if one.status == status]
+
+
+def settle(model: Model, params: Params, before: str, after: str, **values: object) -> None:
+    """Move the job's resources that still are in status ``before`` to the one that ends the job."""
+    with transaction():
+        for resource in waiting(model, params, before):
             for name, value in values.items():
                 setattr(resource, name, value)
-            resource.transition(status)
+            resource.transition(after)
 
 
-def give_up(model):
-    """Return what is done when the last try has failed: the resources are in error, no longer busy."""
-    return lambda ended: settle(model, ended.resource_ids, "error")
-
-
-def wait_until_ready(kind, resource_ids, time_sleep):
-    """Ask the provider until it is done with all of them."""
-    cloud = provider()
-    while not all(cloud.is_ready(kind, resource_id) for resource_id in resource_ids):
+def wait_until_ready(kind: str, resources: list[Any], time_sleep: Sleep) -> None:
+    """Ask the provider until it is done with all of them; the job's timeout ends this when it never is."""
+    while not all(provider().is_ready(kind, one.id) for one in resources):
         time_sleep(0.1)
 
 
-VOLUMES = {"try_max": 5, "try_period": 2, "timeout": 300, "on_last_failure": give_up(Volume)}
-INSTANCES = {**VOLUMES, "on_last_failure": give_up(Instance)}
+def policy(model: Model, status: str) -> dict[str, Any]:
+    """Return how a job is tried: 5 times, ever later; after the last failure its resources are in error, not busy."""
+
+    def give_up(ended: Job) -> None:
+        settle(model, ended.params, status, "error")
+
+    return {"try_max": 5, "try_period": 2, "timeout": 300, "on_last_failure": give_up}
 
 
-@job(**VOLUMES)
-def create_volumes(params, time_sleep):
+@job(**policy(Volume, "creating"))
+def create_volumes(params: Params, time_sleep: Sleep) -> dict[str, Any]:
     """Build volumes."""
-    ids = params["resource_ids"]
-    for volume in Volume.get_many(ids):
+    volumes = waiting(Volume, params, "creating")
+    for volume in volumes:
         provider().create("volume", volume.id, size=volume.size)
-    wait_until_ready("volume", ids, time_sleep)
-    settle(Volume, ids, "available")
-    return {"volumeIds": ids}
+    wait_until_ready("volume", volumes, time_sleep)
+    settle(Volume, params, "creating", "available")
+    return {"volumeIds": params["resource_ids"]}
 
 
-@job(**VOLUMES)
-def delete_volumes(params):
+@job(**policy(Volume, "deleting"))
+def delete_volumes(params: Params) -> None:
     """Remove volumes."""
-    for volume_id in params["resource_ids"]:
-        provider().delete("volume", volume_id)
-    settle(Volume, params["resource_ids"], "deleted")
+    for volume in waiting(Volume, params, "deleting"):
+        provider().delete("volume", volume.id)
+    settle(Volume, params, "deleting", "deleted")
 
 
-@job(**VOLUMES)
-def attach_volumes(params, time_sleep):
+@job(**policy(Volume, "attaching"))
+def attach_volumes(params: Params, time_sleep: Sleep) -> None:
     """Plug volumes into the instances that their rows name."""
-    for volume in Volume.get_many(params["resource_ids"]):
+    volumes = waiting(Volume, params, "attaching")
+    for volume in volumes:
         provider().update("volume", volume.id, instance=volume.instance_id)
-    wait_until_ready("volume", params["resource_ids"], time_sleep)
-    settle(Volume, params["resource_ids"], "attached")
+    wait_until_ready("volume", volumes, time_sleep)
+    settle(Volume, params, "attaching", "attached")
 
 
-@job(**VOLUMES)
-def detach_volumes(params, time_sleep):
+@job(**policy(Volume, "detaching"))
+def detach_volumes(params: Params, time_sleep: Sleep) -> None:
     """Unplug volumes."""
-    for volume_id in params["resource_ids"]:
-        provider().update("volume", volume_id, instance=None)
-    wait_until_ready("volume", params["resource_ids"], time_sleep)
-    settle(Volume, params["resource_ids"], "available", instance_id=None)
+    volumes = waiting(Volume, params, "detaching")
+    for volume in volumes:
+        provider().update("volume", volume.id, instance=None)
+    wait_until_ready("volume", volumes, time_sleep)
+    settle(Volume, params, "detaching", "available", instance_id=None)
 
 
-@job(**INSTANCES)
-def create_instances(params, time_sleep):
+@job(**policy(Instance, "creating"))
+def create_instances(params: Params, time_sleep: Sleep) -> dict[str, Any]:
     """Build instances."""
-    ids = params["resource_ids"]
-    for instance in Instance.get_many(ids):
+    instances = waiting(Instance, params, "creating")
+    for instance in instances:
         provider().create("instance", instance.id, cpus=instance.cpus, memory=instance.memory, power="on")
-    wait_until_ready("instance", ids, time_sleep)
-    settle(Instance, ids, "active")
-    return {"instanceIds": ids}
+    wait_until_ready("instance", instances, time_sleep)
+    settle(Instance, params, "creating", "active")
+    return {"instanceIds": params["resource_ids"]}
 
 
-@job(**INSTANCES)
-def start_instances(params, time_sleep):
+@job(**policy(Instance, "starting"))
+def start_instances(params: Params, time_sleep: Sleep) -> None:
     """Switch instances on."""
-    switch(params["resource_ids"], "on", time_sleep)
-    settle(Instance, params["resource_ids"], "active")
+    switch(waiting(Instance, params, "starting"), "on", time_sleep)
+    settle(Instance, params, "starting", "active")
 
 
-@job(**INSTANCES)
-def stop_instances(params, time_sleep):
+@job(**policy(Instance, "stopping"))
+def stop_instances(params: Params, time_sleep: Sleep) -> None:
     """Switch instances off."""
-    switch(params["resource_ids"], "off", time_sleep)
-    settle(Instance, params["resource_ids"], "stopped")
+    switch(waiting(Instance, params, "stopping"), "off", time_sleep)
+    settle(Instance, params, "stopping", "stopped")
 
 
-def switch(instance_ids, power, time_sleep):
+def switch(instances: list[Any], power: str, time_sleep: Sleep) -> None:
     """Switch instances on or off and wait for it."""
-    for instance_id in instance_ids:
-        provider().update("instance", instance_id, power=power)
-    wait_until_ready("instance", instance_ids, time_sleep)
+    for instance in instances:
+        provider().update("instance", instance.id, power=power)
+    wait_until_ready("instance", instances, time_sleep)
 
 
-@job(**INSTANCES)
-def delete_instances(params):
+@job(**policy(Instance, "deleting"))
+def delete_instances(params: Params) -> None:
     """Remove instances."""
-    for instance_id in params["resource_ids"]:
-        provider().delete("instance", instance_id)
-    settle(Instance, params["resource_ids"], "deleted")
+    for instance in waiting(Instance, params, "deleting"):
+        provider().delete("instance", instance.id)
+    settle(Instance, params, "deleting", "deleted")

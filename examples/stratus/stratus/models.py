@@ -1,32 +1,50 @@
 """The tables of stratus."""
 
-from datetime import datetime
+from __future__ import annotations
 
-from densefog_core.jobs import utcnow
-from densefog_plugins.models import ResourceModel
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from densefog_core.jobs import utcnow
+from densefog_plugins.models import ResourceModel
+
 
 class Volume(ResourceModel):
-    """A disk. creating -> available <-> attaching, attached, detaching; -> deleting -> deleted; error."""
+    """A disk.
+
+    creating -> available -> attaching -> attached -> detaching -> available; deleting -> deleted. A job that fails for
+    good leaves ``error``; from there a volume is detached, if it was to be attached, or deleted.
+    """
 
     __tablename__ = "volume"
     id_prefix = "vol-"
 
     name: Mapped[str] = mapped_column(String(100), default="")
     size: Mapped[int]
-    instance_id: Mapped[str | None] = mapped_column(String(32))
+    instance_id: Mapped[str | None] = mapped_column(String(32), index=True)
     created: Mapped[datetime] = mapped_column(default=utcnow)
 
-    def jsonable(self):
+    def jsonable(self) -> dict[str, Any]:
         """Return the volume as tenants see it."""
-        return {"volumeId": self.id, "name": self.name, "size": self.size, "status": self.status,
-                "instanceId": self.instance_id, "created": self.created}
+        return {
+            "volumeId": self.id,
+            "name": self.name,
+            "size": self.size,
+            "status": self.status,
+            "instanceId": self.instance_id,
+            "created": self.created,
+        }
 
 
 class Instance(ResourceModel):
-    """A machine. creating -> active <-> stopping, stopped, starting; -> deleting -> deleted; error."""
+    """A machine.
+
+    creating -> active -> stopping -> stopped -> starting -> active; deleting -> deleted. A job that fails for good
+    leaves ``error``; from there an instance is deleted.
+    """
 
     __tablename__ = "instance"
     id_prefix = "i-"
@@ -36,7 +54,13 @@ class Instance(ResourceModel):
     memory: Mapped[int]
     created: Mapped[datetime] = mapped_column(default=utcnow)
 
-    def jsonable(self):
+    def jsonable(self) -> dict[str, Any]:
         """Return the instance as tenants see it."""
-        return {"instanceId": self.id, "name": self.name, "cpus": self.cpus, "memory": self.memory,
-                "status": self.status, "created": self.created}
+        return {
+            "instanceId": self.id,
+            "name": self.name,
+            "cpus": self.cpus,
+            "memory": self.memory,
+            "status": self.status,
+            "created": self.created,
+        }
