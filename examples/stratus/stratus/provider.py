@@ -1,8 +1,8 @@
 """The provider: what really holds the volumes and instances.
 
-In a real cloud this is OpenStack or libvirt. Here it is a folder with a file for each thing, which outlives our
-processes and can be slow, fail, and lose answers, as real providers do. Everything it is asked may be asked again: a job
-that was interrupted asks once more.
+In a real cloud this is OpenStack or libvirt. Here it is a folder with a file for each thing. It outlives our processes,
+and it can be slow, fail, and lose answers, as real providers do. Everything may be asked again: a job that was
+interrupted asks once more.
 """
 
 from __future__ import annotations
