@@ -546,9 +546,9 @@ def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
             return Outcome(claimed, "released")
         except LeaseLost as exc:
             return Outcome(claimed, "dropped", error=str(exc), exception=exc)
-        except (Exception, JobTimeout) as exc:
-            _logger.warning("try %d of %d of %s %s failed\n%s", claimed.trys, claimed.try_max, claimed.action, claimed.id,
-                            stack(exc))
+        except (Exception, JobTimeout) as exc:  # noqa: BLE001 - a handler may raise anything
+            which = f"{claimed.action} {claimed.id}"
+            _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
             return failure(spec, claimed, exc)
 
 
