@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ S = TypeVar("S", bound="Scope")
 
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _COMBINATIONS = len(_PAIRS) ** 2
+_inbound_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 _logger = logging.getLogger("densefog.context")
 
 
@@ -34,6 +36,11 @@ def new_context_id() -> str:
     """Return ``ctx-<greenlet or thread id>-<4 characters>``: a label for log lines, not a secret."""
     first, second = divmod(int(random.random() * _COMBINATIONS), len(_PAIRS))
     return f"ctx-{threading.get_ident()}-{_PAIRS[first]}{_PAIRS[second]}"
+
+
+def context_id_for(inbound: str | None) -> str:
+    """Return the ``X-Request-Id`` that a client sent, or a new id when it sent none that can stand in a log line."""
+    return inbound if inbound and _inbound_id(inbound) else new_context_id()
 
 
 class Scope:

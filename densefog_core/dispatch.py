@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from densefog_core import jsontext
-from densefog_core.context import Request, _scope, new_context_id
+from densefog_core.context import Request, _scope, context_id_for
 from densefog_core.errors import UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
 from densefog_core.errors.table import INTERNAL_CODE, stack
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from densefog_core.app import App
 
 _logger = logging.getLogger("densefog.dispatch")
-_request_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 
 
 @dataclass(slots=True)
@@ -71,8 +69,7 @@ class Dispatcher:
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
         started = time.perf_counter()
-        inbound = call.headers.get("X-Request-Id")
-        context_id = inbound if inbound and _request_id(inbound) else new_context_id()
+        context_id = context_id_for(call.headers.get("X-Request-Id"))
         request = Request(
             self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
         )

@@ -6,14 +6,14 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import get_input_stream
 
-from densefog_core.context import new_context_id
+from densefog_core.context import context_id_for
 from densefog_core.dispatch import Call, Reply, error_reply
 from densefog_core.errors import ValidationError, http_status
 
@@ -59,12 +59,12 @@ class Application:
             if len(body) > self._limit:
                 raise RequestEntityTooLarge
         except RequestEntityTooLarge:
-            return self._refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ValidationError.ret_code,
-                                 f"the body is larger than {self._limit} bytes")(environ, start_response)
+            message = f"the body is larger than {self._limit} bytes"
+            refused = _refused(environ, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ValidationError.ret_code, message)
+            return refused(environ, start_response)
         except ClientDisconnected:
-            return self._refused(HTTPStatus.BAD_REQUEST, ValidationError.ret_code, "the body is cut off")(
-                environ, start_response
-            )
+            refused = _refused(environ, HTTPStatus.BAD_REQUEST, ValidationError.ret_code, "the body is cut off")
+            return refused(environ, start_response)
         query = environ.get("QUERY_STRING")
         reply = self.api.dispatch(
             Call(
@@ -98,29 +98,33 @@ class Application:
     def _page(self, request: Request) -> Response:
         """Answer what is no action: the banner, the pages of plugins, and errors."""
         page = self.api.app.pages.get(request.path) if request.method in ("GET", "HEAD") else None
+        marked = {"X-Request-Id": _context_id(request.environ)}
         if page is not None:
             answer = page(self.api)
-            response = Response(answer.body, answer.status, content_type=answer.content_type)
-            response.headers["X-Request-Id"] = new_context_id()
-            return response
+            return Response(answer.body, answer.status, headers=marked, content_type=answer.content_type)
         if request.path != "/" and request.path not in self.api.app.pages:
-            return self._refused(404, 4000, f"there is nothing at this address; actions go to POST / of {request.host}")
+            message = f"there is nothing at this address; actions go to POST / of {request.host}"
+            return _refused(request.environ, HTTPStatus.NOT_FOUND, 4000, message)
         if request.method == "OPTIONS":
-            return Response(status=204, headers={"Allow": METHODS, "X-Request-Id": new_context_id()})
+            return Response(status=204, headers={"Allow": METHODS, **marked})
         if request.path == "/" and request.method in ("GET", "HEAD"):
             banner = f"densefog API {self.api.name}: POST / with a JSON object that names an action\n"
-            headers = {"X-Request-Id": new_context_id()}
-            return Response(banner, headers=headers, content_type="text/plain; charset=utf-8")
-        response = self._refused(405, 4000, f"method {request.method[:20]} is not allowed here; actions go to POST /")
+            return Response(banner, headers=marked, content_type="text/plain; charset=utf-8")
+        message = f"method {request.method[:20]} is not allowed here; actions go to POST /"
+        response = _refused(request.environ, HTTPStatus.METHOD_NOT_ALLOWED, 4000, message)
         response.headers["Allow"] = METHODS
         return response
 
-    def _refused(self, status: int, ret_code: int, message: str) -> Response:
-        """Return an error of HTTP itself, in the envelope."""
-        context_id = new_context_id()
-        reply: Reply = error_reply(ret_code, message, {"exceptionTag": context_id}, context_id)
-        headers: dict[str, Any] = dict(_ALWAYS)
-        return Response(reply.text, status, headers={**headers, "X-Request-Id": context_id})
+
+def _context_id(environ: WSGIEnvironment) -> str:
+    return context_id_for(environ.get("HTTP_X_REQUEST_ID"))
+
+
+def _refused(environ: WSGIEnvironment, status: int, ret_code: int, message: str) -> Response:
+    """Return an error of HTTP itself, in the envelope."""
+    context_id = _context_id(environ)
+    reply: Reply = error_reply(ret_code, message, {"exceptionTag": context_id}, context_id)
+    return Response(reply.text, status, headers=[*_ALWAYS, ("X-Request-Id", context_id)])
 
 
 @lru_cache(maxsize=4096)

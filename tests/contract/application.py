@@ -1,4 +1,4 @@
-"""The server whose wire the golden tests read: ``python -m tests.contract.application '{"app_root": ..., "debug": true}'``.
+"""The server whose wire the golden tests read: ``python -m tests.contract.application '{"app_root": ...}'``.
 
 Every fact of the contract has an action here that brings it about.
 """
@@ -205,8 +205,9 @@ def work(params: dict[str, Any]) -> Any:
 
 
 ROUTES: dict[str, Any] = {
-    "Fail": fail, "Echo": echo, "Values": values, "Counting": counting, "Broken": broken, "Where": where, "Leave": leave,
-    "LogSecrets": log_secrets, "StartJob": start_job, "RunJobs": run_jobs, "Stored": stored, "Nothing": lambda: None,
+    "Fail": fail, "Echo": echo, "Values": values, "Counting": counting, "Broken": broken, "Where": where,
+    "Leave": leave, "LogSecrets": log_secrets, "StartJob": start_job, "RunJobs": run_jobs, "Stored": stored,
+    "Nothing": lambda: None,
 }  # fmt: skip
 
 

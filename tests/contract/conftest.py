@@ -1,4 +1,4 @@
-"""Three servers for the golden tests, started when first asked for: as it comes, with real HTTP statuses, and in debug."""
+"""Three servers for the golden tests, started when asked for: as it comes, with real HTTP statuses, and in debug."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Server:
         def lines() -> str:
             return "\n".join(line for line in path.read_text().splitlines() if text in line)
 
-        return eventually(lines, f"{text!r} in {file}")
+        return eventually(lines, f"{text!r} in {file}", 5)
 
 
 def serve(tmp_path_factory: pytest.TempPathFactory, name: str, **settings: Any) -> Iterator[Server]:

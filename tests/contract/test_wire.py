@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.contract.conftest import Server
+from tests.plugins.wsgi.served import Client
 
 JSON = "application/json; charset=utf-8"
 CONTEXT_ID = re.compile(r"ctx-[0-9]+-[A-Za-z0-9]{4}")
@@ -42,7 +43,13 @@ def test_the_content_type_of_a_request_does_not_matter(server: Server, content_t
 @pytest.mark.parametrize("query", ["pretty", "pretty=", "pretty=0", "x=1&pretty"])
 def test_pretty_by_its_mere_presence_gives_four_spaces_and_sorted_keys(server: Server, query: str):
     reply = server.post(b'{"action": "Echo", "b": {"z": 1, "a": "\xc3\xbc"}}', f"/?{query}")
-    params = '{\n            "action": "Echo",\n            "b": {\n                "a": "ü",\n                "z": 1\n            }\n        }'
+    params = """{
+            "action": "Echo",
+            "b": {
+                "a": "ü",
+                "z": 1
+            }
+        }"""
     expected = f"""{{
     "data": {{
         "params": {params},
@@ -111,8 +118,6 @@ def test_other_methods_are_405_with_the_envelope(server: Server, method: str):
 def test_what_the_server_refuses_before_any_action_has_the_envelope_and_its_id(
     server: Server, request_: bytes, status: int
 ):
-    from tests.plugins.wsgi.served import Client
-
     client = Client(server.port)
     client.send(request_)
     reply = client.reply()
