@@ -40,7 +40,7 @@ def is_secret_key(name: str) -> bool:
         return False
     if not _WORDS.isdisjoint(words):
         return True
-    singular = [word.removesuffix("s") for word in words]
+    singular = [word if word.endswith("ss") else word.removesuffix("s") for word in words]
     return any(pair in _PAIRS for pair in pairwise(singular))
 
 

@@ -62,10 +62,14 @@ def test_scopes_nest_and_end():
     assert get_context_id() == "-"
 
 
-@pytest.mark.parametrize("start", [
-    lambda work: threading.Thread(target=work),
-    lambda work: gevent.Greenlet(work),
-], ids=["thread", "greenlet"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda work: threading.Thread(target=work),
+        lambda work: gevent.Greenlet(work),
+    ],
+    ids=["thread", "greenlet"],
+)
 def test_a_new_thread_or_greenlet_has_no_context_unless_it_is_carried(start):
     seen = []
     with entered(a_request(context_id="mine")):

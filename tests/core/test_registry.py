@@ -21,8 +21,11 @@ def test_a_name_taken_twice_names_both_owners_and_the_ways_out(registry):
     with registry.owned_by("plugin 'a' of alpha 1.0"):
         registry.add("slack", 1)
     with (
-        pytest.raises(RegistrationError, match=r"channel 'slack' is registered twice: by plugin 'a' of alpha 1.0 and by "
-                      r"plugin 'b' of beta 2.0; uninstall or disable one, or let one of them call registry.replace()"),
+        pytest.raises(
+            RegistrationError,
+            match=r"channel 'slack' is registered twice: by plugin 'a' of alpha 1.0 and by "
+            r"plugin 'b' of beta 2.0; uninstall or disable one, or let one of them call registry.replace()",
+        ),
         registry.owned_by("plugin 'b' of beta 2.0"),
     ):
         registry.add("slack", 2)
@@ -63,7 +66,7 @@ def test_replacing_what_nobody_registers_is_refused_with_the_closest_name(regist
 def test_an_unknown_name_lists_what_there_is(registry):
     registry.add("slack", 1)
     registry.add("log", 2)
-    with pytest.raises(RegistrationError, match=r"unknown channel 'slck'; did you mean 'slack'\? \(installed: log, slack\)"):
+    with pytest.raises(RegistrationError, match=r"unknown channel 'slck'; did you mean 'slack'.*installed: log, slack"):
         registry.get("slck")
 
 
