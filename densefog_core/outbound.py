@@ -78,6 +78,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, what: str, timeou
         with _opener.open(request, timeout=timeout) as response:
             return bytes(response.read(MAX_ANSWER))
     except urllib.error.HTTPError as exc:
+        exc.close()
         raise DeliveryError(
             f"{what} answered {exc.code}",
             retry_after=_seconds(exc.headers.get("Retry-After")),
