@@ -108,7 +108,8 @@ class Server(ABC):
 
     def execute(self, *statements: str) -> None:
         """Run statements as its administrator."""
-        engine = sqlalchemy.create_engine(self.url(self.administration), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        url = self.url(self.administration)
+        engine = sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
@@ -155,7 +156,7 @@ class MariaDB(Server):
     def prepare(self) -> None:
         self.run(
             self._found[1], "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db", "--skip-name-resolve",
-            "--auth-root-authentication-method=normal", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
+            "--auth-root-authentication-method=normal", "--innodb-log-file-size=8M",
         )
 
     def command(self) -> list[str]:
@@ -256,10 +257,16 @@ def postgresql() -> Iterator[Server]:
 
 
 @contextmanager
-def new_database(kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Create an empty database of a kind for the block, which is given its URL."""
+def new_database(kind: str, request: pytest.FixtureRequest, folder: Path | None = None) -> Iterator[str]:
+    """Create an empty database of a kind for the block, which is given its URL.
+
+    Args:
+        kind: one of `KINDS`.
+        request: of the test or fixture that wants it.
+        folder: where SQLite's file goes; the test's own by default.
+    """
     if kind == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('tmp_path')}/jobs.db"
+        yield f"sqlite:///{folder or request.getfixturevalue('tmp_path')}/jobs.db"
         return
     server: Server = request.getfixturevalue(kind)
     with server.database() as url:
@@ -273,22 +280,15 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=KINDS[1:])
-def server_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty database on a server, of each kind in turn."""
-    with new_database(request.param, request) as url:
-        yield url
-
-
 @pytest.fixture
-def mariadb_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def mariadb_url(mariadb: Server) -> Iterator[str]:
     """The URL of an empty database on MariaDB."""
-    with new_database("mariadb", request) as url:
+    with mariadb.database() as url:
         yield url
 
 
 @pytest.fixture
-def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgresql_url(postgresql: Server) -> Iterator[str]:
     """The URL of an empty database on PostgreSQL."""
-    with new_database("postgresql", request) as url:
+    with postgresql.database() as url:
         yield url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-#: How often a transaction is tried that the database says may be repeated, and the first pause in seconds.
+#: How often a transaction is tried that the database says may be repeated, the first pause in seconds, and the seconds
+#: after which there is no third try: each may have waited for a server that does not answer.
 ATTEMPTS = 8
 PAUSE = 0.005
+PATIENCE = 20.0
 
 _logger = logging.getLogger("densefog.models")
 
@@ -77,7 +80,7 @@ class Database:
         self.url = database_url(config)
         self.shown_url = make_url(self.url).render_as_string(hide_password=True)
         self.embedded = not (config.db_url or config.db_host)
-        self.engine = create_engine(self.url, cooperative=config.gevent)
+        self.engine = create_engine(self.url, cooperative=gevent_runs())
         self.native_engine = create_engine(self.url, pooled=False)
         self.dialect = DIALECTS[self.engine.dialect.name]()
         self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
@@ -91,15 +94,17 @@ class Database:
             native: this is a thread outside of gevent's loop, which must not touch the loop's connections.
 
         Raises:
-            DBAPIError: it failed for another reason, or `ATTEMPTS` times.
+            DBAPIError: it failed for another reason, or too often.
         """
         engine = self.native_engine if native else self.engine
+        deadline = time.monotonic() + PATIENCE
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
                     return work(connection)
             except DBAPIError as exc:
-                if attempt == ATTEMPTS or not self.dialect.is_transient(exc):
+                late = attempt == ATTEMPTS or (attempt > 1 and time.monotonic() > deadline)
+                if late or not self.dialect.is_transient(exc):
                     raise
                 _logger.info("transaction repeated after: %s", self.reason(exc))
             time.sleep(random.uniform(0, PAUSE * 2**attempt))
@@ -119,6 +124,12 @@ class Database:
         """Close the connections."""
         self.engine.dispose()
         self.native_engine.dispose()
+
+
+def gevent_runs() -> bool:
+    """Return whether this process's locks are gevent's: without that, two greenlets cannot share SQLAlchemy's pool."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 _databases: WeakKeyDictionary[App, Database] = WeakKeyDictionary()

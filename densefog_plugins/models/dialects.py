@@ -18,14 +18,13 @@ class Dialect:
 
     Attributes:
         name: SQLAlchemy's name of it.
-        locks_rows: whether rows that were read are this transaction's until it ends.
     """
 
     name = "sqlite"
-    locks_rows = True
 
-    def prepare(self, connection: Connection) -> None:
-        """Learn what the server can do."""
+    def locks_rows(self, connection: Connection) -> bool:
+        """Return whether what `lock` reads is this transaction's until it ends."""
+        return True
 
     def now(self, offset: float = 0.0) -> ColumnElement[Any]:
         """Return the time as an expression: naive UTC, whole seconds, by the database's clock where it has one.
@@ -37,7 +36,7 @@ class Dialect:
         """
         return bindparam(None, utcnow() + timedelta(seconds=round(offset)), DateTime(), unique=True)
 
-    def lock(self, query: Select[Any]) -> Select[Any]:
+    def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """Return ``query`` locking the rows that it reads and passing over locked ones.
 
         On SQLite the whole transaction is the lock: it begins with BEGIN IMMEDIATE.
@@ -68,11 +67,11 @@ class MySQL(Dialect):
     TRANSIENT = frozenset({1213, 1205, 1020, 1053, 1077, 1079, 1180, 1927, 2002, 2003, 2006, 2013, 2055})
     LOCK_TIMEOUT = 1205
 
-    def prepare(self, connection: Connection) -> None:
-        """Older servers have no SKIP LOCKED; then a row is taken by a guarded UPDATE."""
+    def locks_rows(self, connection: Connection) -> bool:
+        """See `Dialect.locks_rows`: a server without SKIP LOCKED would wait for rows that others lock."""
         dialect: Any = connection.dialect
         least = (10, 6) if dialect.is_mariadb else (8, 0, 1)
-        self.locks_rows = dialect.server_version_info >= least
+        return bool(dialect.server_version_info >= least)
 
     def now(self, offset: float = 0.0) -> ColumnElement[Any]:
         """See `Dialect.now`."""
@@ -80,9 +79,9 @@ class MySQL(Dialect):
             return func.utc_timestamp(type_=DateTime())
         return func.timestampadd(literal_column("SECOND"), round(offset), func.utc_timestamp(), type_=DateTime())
 
-    def lock(self, query: Select[Any]) -> Select[Any]:
+    def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""
-        return query.with_for_update(skip_locked=True) if self.locks_rows else query
+        return query.with_for_update(skip_locked=True) if self.locks_rows(connection) else query
 
     def insert_ignoring(self, table: Table) -> Insert:
         """See `Dialect.insert_ignoring`; INSERT IGNORE would also swallow values that are too long."""
@@ -111,7 +110,7 @@ class PostgreSQL(Dialect):
         now = func.date_trunc("second", func.timezone("utc", func.clock_timestamp()), type_=DateTime())
         return now + text(f"interval '{round(offset)} seconds'") if round(offset) else now  # type: ignore[operator]
 
-    def lock(self, query: Select[Any]) -> Select[Any]:
+    def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""
         return query.with_for_update(skip_locked=True)
 

@@ -21,6 +21,12 @@ DRIVERS = {
     "sqlite": ("sqlite+pysqlite", "sqlite3", ""),
 }
 
+#: Seconds until a connection is there, and until a server that does not answer is given up, unless the URL's query says
+#: ``connect_timeout`` or ``read_timeout``. InnoDB lets a statement wait 50 seconds for a row lock before it answers.
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
+#: The second one for a connection that renews leases, which are lost while it waits.
+NATIVE_READ_TIMEOUT = 10
+
 #: Seconds that a transaction waits for SQLite's one write lock.
 SQLITE_PATIENCE = 30.0
 
@@ -43,8 +49,16 @@ def create_engine(url: str, *, pool_size: int = 20, cooperative: bool = False, p
         options = {"poolclass": NullPool}
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, options, cooperative=cooperative)
-    engine = sqlalchemy.create_engine(parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options)
-    if cooperative and parsed.get_backend_name() in ("mysql", "mariadb"):
+    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT if pooled else NATIVE_READ_TIMEOUT}
+    engine = sqlalchemy.create_engine(
+        parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options,
+        connect_args={name: seconds for name, seconds in limits.items() if name not in parsed.query},
+    )
+    if parsed.get_driver_name() == "psycopg":
+        from densefog_plugins.models import postgres
+
+        postgres.set_up(engine, cooperative=cooperative)
+    elif cooperative and parsed.get_driver_name() == "mysqldb":
         from densefog_plugins.models.mysql import make_cooperative
 
         make_cooperative(engine)

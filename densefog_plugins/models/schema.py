@@ -43,7 +43,6 @@ def check(database: Database) -> list[str]:
     """
     try:
         with database.engine.connect().execution_options(read_only=True) as connection:
-            database.dialect.prepare(connection)
             inspector = inspect(connection)
             tables = set(inspector.get_table_names())
             columns = {one["name"] for one in inspector.get_columns(job.name)} if job.name in tables else set()

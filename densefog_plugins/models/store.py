@@ -115,11 +115,11 @@ class SQLJobStore:
             .order_by(job.c.run_at, job.c.id)
             .limit(limit)
         )
-        rows = connection.execute(self._dialect.lock(due)).all()
+        rows = connection.execute(self._dialect.lock(due, connection)).all()
         if not rows:
             return []
         taken = update(job).values(status="running", trys=job.c.trys + 1, updated=now)
-        if self._dialect.locks_rows:
+        if self._dialect.locks_rows(connection):
             connection.execute(taken.where(job.c.id.in_([row.id for row in rows])))
         else:
             rows = [row for row in rows if self._took(connection, taken, row)]
@@ -220,7 +220,8 @@ class SQLJobStore:
 
     def _reclaim(self, connection: Connection, lease_seconds: float, limit: int) -> list[Job]:
         stale = select(job).where(job.c.status == "running", job.c.updated < self._dialect.now(-lease_seconds))
-        rows = connection.execute(self._dialect.lock(stale.order_by(job.c.run_at, job.c.id).limit(limit))).all()
+        oldest = stale.order_by(job.c.run_at, job.c.id).limit(limit)
+        rows = connection.execute(self._dialect.lock(oldest, connection)).all()
         taken = []
         for row in map(from_row, rows):
             if row.trys < row.try_max:

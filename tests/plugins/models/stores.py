@@ -1,0 +1,117 @@
+"""Job stores for the tests: in memory and in each database, with a clock that can be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from densefog_core.app import App
+from densefog_core.config import Config
+from densefog_core.context import set_current_app
+from densefog_core.jobs import Job, JobStore, new_job
+from densefog_core.testing import FrozenClock, MemoryStore
+from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.store import SQLJobStore
+
+ACTIONS = {"Create", "Delete", "Resize"}
+
+
+@dataclass
+class Harness:
+    """A store and what a test does behind its back.
+
+    Attributes:
+        store: what is tested.
+        elapse: lets so many seconds go by.
+        woken: how often the store said that there is work.
+    """
+
+    store: JobStore
+    elapse: Callable[[float], None]
+    woken: int = 0
+
+    def __post_init__(self) -> None:
+        self.store.on_enqueued = self._wake
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def add(self, action: str = "Create", params: dict[str, Any] | None = None, **options: Any) -> str:
+        """Enqueue one job."""
+        return self.store.enqueue([make_job(action, params, **options)])[0]
+
+    def take(self, limit: int = 10) -> list[Job]:
+        """Claim jobs of any action."""
+        return self.store.claim(limit, ACTIONS)
+
+    def running(self, **options: Any) -> Job:
+        """Enqueue one job and claim it."""
+        job_id = self.add(**options)
+        (claimed,) = self.take()
+        assert claimed.id == job_id
+        return claimed
+
+    def row(self, job_id: str) -> Job:
+        """Read one job, which must be there."""
+        found = self.store.get(job_id)
+        assert found is not None
+        return found
+
+
+class _AnyAction(dict[str, Any]):
+    def get(self, action: str, default: Any = None) -> Any:
+        return _Spec()
+
+
+class _Spec:
+    try_max, try_period = 3, 600
+
+
+def make_job(action: str = "Create", params: dict[str, Any] | None = None, **options: Any) -> Job:
+    """Return the record of a new job, whatever its action."""
+    return new_job(_AnyAction(), action, params, **options)
+
+
+def make_app(url: str) -> App:
+    """Return an application of a database, without plugins."""
+    return App(Config().apply(app_root=".", db_url=url))
+
+
+def memory() -> Harness:
+    """Return a harness of the store in memory."""
+    clock = FrozenClock()
+    return Harness(MemoryStore(clock), clock.advance)
+
+
+@contextmanager
+def sql_store(url: str) -> Iterator[SQLJobStore]:
+    """A store with its tables in a database, and its application as this process's."""
+    app = make_app(url)
+    before = set_current_app(app)
+    store = SQLJobStore(app)
+    store.init()
+    try:
+        yield store
+    finally:
+        store.close()
+        set_current_app(before)
+
+
+def sql(store: SQLJobStore) -> Harness:
+    """Return a harness of a SQL store whose table is emptied."""
+    engine = store._database.engine
+    with engine.begin() as connection:
+        connection.execute(delete(job))
+
+    def elapse(seconds: float) -> None:
+        with engine.begin() as connection:
+            for row in connection.execute(select(job)).all():
+                past = {name: getattr(row, name) - timedelta(seconds=seconds) for name in ("created", "updated", "run_at")}
+                connection.execute(update(job).where(job.c.id == row.id).values(**past))
+
+    return Harness(store, elapse)
