@@ -1,0 +1,150 @@
+"""The application: registries filled and frozen, start-up and shutdown in order, health, what the settings pick."""
+
+import pytest
+
+from densefog_core.app import App
+from densefog_core.config import Config
+from densefog_core.context import current_app, find_app
+from densefog_core.errors import PluginError, RegistrationError, StartupError
+from densefog_core.hookspecs import hookimpl
+from densefog_core.testing import make_app
+
+
+class Part:
+    def __init__(self, name, log, fail=False):
+        self.__name__, self.log, self.fail = name, log, fail
+
+    @hookimpl
+    def densefog_startup(self, app):
+        self.log.append(f"start {self.__name__}")
+        if self.fail:
+            raise ValueError("no disk")
+
+    @hookimpl
+    def densefog_shutdown(self, app):
+        self.log.append(f"stop {self.__name__}")
+        if self.fail:
+            raise ValueError("no disk")
+
+
+def app_of(*plugins, **settings):
+    return App(Config().apply(app_root=".", log_dir="-", **settings)).load(found=[], plugins=plugins)
+
+
+def test_plugins_start_in_order_and_stop_in_reverse():
+    log = []
+    app = app_of(Part("a", log), Part("b", log)).start()
+    app.shutdown()
+    assert log == ["start a", "start b", "stop b", "stop a"]
+
+
+def test_starting_twice_starts_once():
+    log = []
+    app_of(Part("a", log)).start().start()
+    assert log == ["start a"]
+
+
+def test_a_plugin_that_cannot_start_is_named():
+    with pytest.raises(PluginError, match=r"plugin 'a' of the application.*cannot start: ValueError: no disk"):
+        app_of(Part("a", [], fail=True)).start()
+
+
+def test_one_plugin_that_fails_to_shut_down_does_not_keep_the_others_from_it(caplog):
+    log = []
+    app = app_of(Part("a", log), Part("b", log))
+    app.start()
+    app.plugins.records[1].plugin.fail = True
+    app.shutdown()
+    assert log[-2:] == ["stop b", "stop a"]
+    assert "failed to shut down" in caplog.text
+
+
+def test_there_is_no_current_application_before_one_starts():
+    assert find_app() is None
+    with pytest.raises(RuntimeError, match="densefog is not set up yet"):
+        current_app()
+    app = make_app()
+    assert current_app() is app
+
+
+def test_what_the_settings_pick_must_be_installed():
+    app = app_of(transport="carrier-pigeon")
+    with pytest.raises(RegistrationError, match=r"unknown transport 'carrier-pigeon' \(installed: none\)"):
+        app.pick(app.transports, app.config.transport)
+
+
+def test_nothing_is_ready_while_the_process_drains():
+    app = make_app()
+    assert app.health("ready") == {"draining": None}
+    app.draining = True
+    assert app.health("ready") == {"draining": "shutting down"}
+    assert app.health("live") == {}
+
+
+def test_a_health_check_that_raises_says_that_something_is_wrong():
+    class Sick:
+        @hookimpl
+        def densefog_health(self, kind):
+            raise OSError("no disk")
+
+    assert make_app(Sick()).health("live") == {"Sick": "OSError: no disk"}
+
+
+def test_an_observer_that_raises_harms_neither_the_job_nor_other_observers(caplog):
+    seen = []
+
+    class Bad:
+        @hookimpl
+        def densefog_job_event(self, event):
+            raise ValueError("observer")
+
+    class Good:
+        @hookimpl
+        def densefog_job_event(self, event):
+            seen.append(event.kind)
+
+    app = make_app(Bad(), Good(), jobs={"Work": lambda: None})
+    app.enqueue("Work")
+    app.run_jobs()
+    assert seen == ["started", "finished"]
+    assert "failed on the event" in caplog.text
+
+
+def test_a_job_wrapper_sees_the_job_and_its_result():
+    class Wrap:
+        @hookimpl(wrapper=True)
+        def densefog_call_job(self, job, handler):
+            return [job.action, (yield)]
+
+    app = make_app(Wrap(), jobs={"Work": lambda: "done"})
+    job_id = app.enqueue("Work")
+    app.run_jobs()
+    assert app.store.get(job_id).result == ["Work", "done"]
+
+
+def test_routes_of_the_original_are_served_beside_installed_actions():
+    api = make_app(actions={"Ping": lambda: {}}).api()
+    api.route({"Pong": lambda: {"pong": 1}})
+    assert api.post({"action": "Pong"})["data"] == {"pong": 1}
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
+    [
+        ({}, "not empty"),
+        (None, "must be a dict"),
+        ({"Ping": lambda: {}}, "action 'Ping' is registered twice: by .* and in the routes"),
+        ({"New": 5}, "5 is not a function"),
+        ({"New": lambda a, b: 1}, "cannot be called"),
+    ],
+)
+def test_routes_that_cannot_be_served_are_refused(routes, message):
+    with pytest.raises(StartupError, match=message):
+        make_app(actions={"Ping": lambda: {}}).api().route(routes)
+
+
+def test_an_action_can_be_called_in_process():
+    api = make_app(actions={"Echo": lambda params: params}).api()
+    assert api.call("Echo", x=1) == {"action": "Echo", "x": 1}
+    with pytest.raises(Exception, match="Unknown action"):
+        api.call("Nope")
