@@ -87,7 +87,7 @@ class Dispatcher:
             if request._teardowns is not None:
                 request.teardown()
             # A transport that ends a handler at its deadline raises through here: there is a line, but no reply.
-            ret_code, size = (reply.ret_code, len(reply.text)) if reply is not None else (INTERNAL_CODE, 0)
+            ret_code, size = (reply.ret_code, _bytes(reply.text)) if reply is not None else (INTERNAL_CODE, 0)
             self._access(
                 request.remote_addr or "-", request.project_id or "-", request.action or "-",
                 ret_code, time.perf_counter() - started, size,
@@ -141,6 +141,10 @@ def error_reply(
         _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
         text = jsontext.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message})
     return Reply(text, ret_code, context_id)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def illegal(path: str, message: str) -> ValidationError:

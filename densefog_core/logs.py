@@ -169,8 +169,8 @@ class AccessLog:
         context = get_context_id()
         if self._json:
             return jsontext.dumps({
-                "time": self._stamp, "context": context, "address": address, "project": project, "action": action,
-                "retCode": ret_code, "milliseconds": round(seconds * 1000, 2), "bytes": size,
+                "time": self._stamp, "context": context, "address": address, "project": project,
+                "action": action[:_LONGEST], "retCode": ret_code, "milliseconds": round(seconds * 1000, 2), "bytes": size,
             }) + "\n"
         took = f"{seconds * 1000:.2f}ms"
         return f"[{self._stamp}][{context}] {address} {_plain(project)} {_plain(action)} {ret_code} {took} {size}\n"
@@ -213,11 +213,15 @@ class AccessLog:
             self._descriptor, self._inode, self._second = -1, None, -1
 
 
+#: Characters of a name that an access line shows.
+_LONGEST = 100
+
+
 def _plain(text: str) -> str:
-    return text if text.isalnum() or text == "-" else _escaped(text)
+    return text if len(text) <= _LONGEST and (text.isalnum() or text == "-") else _escaped(text)
 
 
 def _escaped(text: str) -> str:
     """Return what a client sent as one word of printable characters: it must not be able to write lines of its own."""
-    short = text[:100].replace(" ", "_")
+    short = text[:_LONGEST].replace(" ", "_")
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)

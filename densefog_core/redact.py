@@ -123,10 +123,8 @@ _VALUES = (
     # Authorization: Bearer abc, Basic abc
     re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}", re.I),
 )
-_pair = re.compile(
-    r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_.-]{1,60})(?P=quote)(?P<equals>\s*[:=]\s*)"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&'"(){}\[\]]+)"""
-)
+_key = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_.-]{1,60})(?P=quote)\s*[:=]\s*""")
+_value = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&'"(){}\[\]]+""")
 
 
 def redact_text(text: str) -> str:
@@ -137,12 +135,17 @@ def redact_text(text: str) -> str:
     """
     for pattern in _VALUES:
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
-    return _pair.sub(_hide, text) if ("=" in text or ":" in text) else text
+    return _hide_values(text) if ("=" in text or ":" in text) else text
 
 
-def _hide(match: re.Match[str]) -> str:
-    if not is_secret_key(match["key"].rpartition(".")[2]):
-        return match[0]
-    value = match["value"]
-    quote = value[0] if value[0] in "\"'" else ""
-    return f"{match['quote']}{match['key']}{match['quote']}{match['equals']}{quote}{HIDDEN}{quote}"
+def _hide_values(text: str) -> str:
+    # The value of a key that is no secret is not skipped: it may hold a pair that is one.
+    pieces, at = [], 0
+    for key in _key.finditer(text):
+        if key.start() < at or not is_secret_key(key["key"].rpartition(".")[2]):
+            continue
+        if value := _value.match(text, key.end()):
+            quote = value[0][0] if value[0][0] in "\"'" else ""
+            pieces.append(f"{text[at : key.end()]}{quote}{HIDDEN}{quote}")
+            at = value.end()
+    return "".join(pieces) + text[at:]

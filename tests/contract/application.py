@@ -185,12 +185,16 @@ def log_secrets(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def start_job(params: dict[str, Any]) -> dict[str, Any]:
-    return {"jobId": enqueue("Work", params.get("params", {}), project_id=params.get("project"))}
+    options = params.get("options", {})
+    if "run_in" in options:
+        options["run_at"] = timedelta(seconds=options.pop("run_in"))
+    return {"jobId": enqueue(params.get("job", "Work"), params.get("params", {}), **options)}
 
 
 def run_jobs() -> dict[str, Any]:
     app = current_app()
-    return {"tries": app.pick(app.workers, "gevent")(app).run_pending()}
+    order.clear()
+    return {"tries": app.pick(app.workers, "gevent")(app).run_pending(), "order": order}
 
 
 def stored(params: dict[str, Any]) -> dict[str, Any]:
@@ -198,10 +202,23 @@ def stored(params: dict[str, Any]) -> dict[str, Any]:
     return {"params": [job.params for job in jobs]}
 
 
+order: list[str] = []
+
+
 def work(params: dict[str, Any]) -> Any:
+    order.append(params.get("label", ""))
     if params.get("fail"):
         raise RuntimeError("the work failed, password=hunter2")
     return {"done": [1, 2, {"three": None}]}
+
+
+def slow(params: dict[str, Any], time_sleep: Any) -> None:
+    time_sleep(30)
+
+
+def where_job(job: Any) -> dict[str, str]:
+    logger.info("marker in job %s", job.id)
+    return {"context": get_context_id()}
 
 
 ROUTES: dict[str, Any] = {
@@ -219,6 +236,8 @@ class Jobs:
     @hookimpl
     def densefog_register_jobs(self, registry: Any) -> None:
         registry.add("Work", work, try_max=1)
+        registry.add("Slow", slow, try_max=1, timeout=0.2)
+        registry.add("WhereJob", where_job)
 
 
 PLUGINS = (
@@ -231,7 +250,8 @@ def main() -> None:
     app = App().load(found=[], plugins=PLUGINS)
     set_current_app(app)
     api = create_api("public").route(ROUTES)
-    app.store.init()
+    if not config.CONF.db_url:
+        app.store.init()
     api.start(port=0)
 
 
