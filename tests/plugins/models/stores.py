@@ -15,7 +15,9 @@ from densefog_core.config import Config
 from densefog_core.context import set_current_app
 from densefog_core.jobs import Job, JobStore, new_job
 from densefog_core.testing import FrozenClock, MemoryStore
+from densefog_plugins.models.database import database
 from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.sessions import close_session
 from densefog_plugins.models.store import SQLJobStore
 
 ACTIONS = {"Create", "Delete", "Resize"}
@@ -89,22 +91,28 @@ def memory() -> Harness:
 
 
 @contextmanager
-def sql_store(url: str) -> Iterator[SQLJobStore]:
-    """A store with its tables in a database, and its application as this process's."""
+def sql_app(url: str) -> Iterator[App]:
+    """An application whose SQL store has its tables."""
     app = make_app(url)
+    SQLJobStore(app).init()
+    yield app
+    database(app).close()
+
+
+@contextmanager
+def current(app: App) -> Iterator[None]:
+    """Make an application this process's for the block."""
     before = set_current_app(app)
-    store = SQLJobStore(app)
-    store.init()
     try:
-        yield store
+        yield
     finally:
-        store.close()
+        close_session()
         set_current_app(before)
 
 
-def sql(store: SQLJobStore) -> Harness:
-    """Return a harness of a SQL store whose table is emptied."""
-    engine = store._database.engine
+def sql(app: App) -> Harness:
+    """Return a harness of an application's SQL store, whose table is emptied."""
+    engine = database(app).engine
     with engine.begin() as connection:
         connection.execute(delete(job))
 
@@ -114,4 +122,4 @@ def sql(store: SQLJobStore) -> Harness:
                 past = {name: getattr(row, name) - timedelta(seconds=seconds) for name in ("created", "updated", "run_at")}
                 connection.execute(update(job).where(job.c.id == row.id).values(**past))
 
-    return Harness(store, elapse)
+    return Harness(SQLJobStore(app), elapse)
