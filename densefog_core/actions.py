@@ -145,7 +145,7 @@ def _build(
         _adapt(handler, where, takes, schema),
         (api,) if isinstance(api, str) else tuple(api),
         schema or typed.json_schema(None if takes is _NOTHING else takes),
-        typed.json_schema(result),
+        typed.result_schema(result),
         documentation.partition("\n")[0],
         documentation,
         resource_key,

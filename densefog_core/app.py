@@ -95,6 +95,7 @@ class App:
         notifier: tells channels of failed jobs.
         access_log: where each call's line goes.
         pages: answers to GET by path; each is given the `Api` that is asked. Plugins add theirs at start-up.
+        apis: each `Api` of this process by name.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
     """
@@ -112,6 +113,7 @@ class App:
         self.notifier = Notifier(self)
         self.access_log = logs.AccessLog()
         self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
+        self.apis: dict[str, Any] = {}
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
         self.job_specs: dict[str, JobSpec] = {}

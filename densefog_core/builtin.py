@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from weakref import WeakKeyDictionary
 
 from msgspec import Meta, Struct
 
-from densefog_core.actions import ActionRegistry
+from densefog_core import jsontext
+from densefog_core.actions import ActionRegistry, ActionSpec
 from densefog_core.context import current_app, request
 from densefog_core.jobs import Job, JobFilter
+
+if TYPE_CHECKING:
+    from densefog_core.app import Page
+    from densefog_core.server import Api
 
 Ids = Annotated[list[str], Meta(max_length=100)]
 
@@ -58,15 +64,48 @@ def job_row(job: Job) -> dict[str, Any]:
     }
 
 
+class DescribeActions(Struct, kw_only=True):
+    """Which actions to list."""
+
+    action_names: Ids | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+def describe_actions(params: DescribeActions) -> dict[str, Any]:
+    """List the actions of this API by name, with the JSON Schemas of their parameters and results."""
+    specs: dict[str, ActionSpec] = current_app().apis[request.api].specs
+    names = sorted(specs if params.action_names is None else specs.keys() & set(params.action_names))
+    page = {"limit": params.limit, "offset": params.offset, "total": len(names)}
+    return {**page, "actionSet": [action_row(specs[name]) for name in names[params.offset :][: params.limit]]}
+
+
+def action_row(spec: ActionSpec) -> dict[str, Any]:
+    """Return an action as clients see it."""
+    return {
+        "action": spec.name,
+        "summary": spec.summary,
+        "description": spec.description,
+        "params": spec.params_schema,
+        "result": spec.result_schema,
+    }
+
+
 def register(registry: ActionRegistry) -> None:
     """Register the built-in actions."""
-    registry.add("DescribeJobs", describe_jobs, api=("public", "manage"), resource_key="jobIds")
+    both = ("public", "manage")
+    registry.add("DescribeActions", describe_actions, api=both, resource_key="actionNames")
+    registry.add("DescribeJobs", describe_jobs, api=both, resource_key="jobIds")
 
 
-def openapi_page(api: Any) -> Any:  # noqa: ANN401
-    """Answer ``/openapi.json``."""
-    from densefog_core import jsontext, openapi
+_pages: WeakKeyDictionary[Api, Page] = WeakKeyDictionary()
+
+
+def openapi_page(api: Api) -> Page:
+    """Answer ``/openapi.json``, which is made once: the actions of an API that is served do not change."""
+    from densefog_core import openapi
     from densefog_core.app import Page
 
-    document = openapi.document(api.specs.values(), title=f"densefog API {api.name}", version="1")
-    return Page(jsontext.dumps(document), "application/json")
+    if api not in _pages:
+        _pages[api] = Page(jsontext.dumps(openapi.document(api)), "application/json")
+    return _pages[api]

@@ -202,8 +202,11 @@ class Plugins:
         return any(impl.plugin_name != CORE for impl in getattr(self.hook, hook).get_hookimpls())
 
     def drop(self, record: PluginRecord, error: Exception) -> None:
-        """Unregister a plugin whose hook raised at start-up, and record it as broken."""
-        record.fail("broken", f"it raises {type(error).__name__}: {error}", error)
+        """Unregister a plugin whose hook raised at start-up, and record it as broken, or as lacking a package."""
+        if isinstance(error, MissingDependency):
+            record.fail("unavailable", str(error), error)
+        else:
+            record.fail("broken", f"it raises {type(error).__name__}: {error}", error)
         if record.found.group == PLUGINS:
             self._manager.unregister(name=record.name)
 

@@ -39,6 +39,7 @@ class Api:
         self.specs = app.actions.of(name)
         self._dispatcher = Dispatcher(app, name, self.specs, debug=debug)
         self._transport: Transport | None = None
+        app.apis[name] = self
 
     def route(self, routes: Mapping[str, Any]) -> Api:
         """Add actions from a dict of names to handlers, as the original did; return the API.

@@ -1,0 +1,466 @@
+# ruff: noqa: ANN401 - the values of requests, and annotations, are of any type
+"""How a typed parameter looks on the wire: camelCase names there, snake_case attributes here.
+
+`plan` walks a type once, when its action is registered. The tree of nodes that it returns renames the members of a
+request to what msgspec looks for, and finds everything that is wrong with a request that msgspec has refused at its
+first mistake.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import functools
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any, Literal, Union
+
+import msgspec
+from msgspec import inspect as mi
+
+from densefog_core.redact import HIDDEN, Secret, is_secret_key
+
+#: JSON pointer, and what is wrong there.
+Problem = tuple[str, str]
+
+#: What a member that the type does not have is called inside; no attribute can have the name.
+UNKNOWN = "\0"
+
+
+class Unsupported(Exception):
+    """A type cannot be a parameter's; the text says why."""
+
+
+def camel(name: str) -> str:
+    """Return the wire name of an attribute: ``volume_ids`` is ``volumeIds``, ``from_`` is ``from``."""
+    stem = name.strip("_")
+    first, *rest = [part for part in stem.split("_") if part] or [stem]
+    lead = name[: len(name) - len(name.lstrip("_"))] if stem else name
+    return lead + first + "".join(part[0].upper() + part[1:] for part in rest)
+
+
+def pointer(at: str, step: str | int) -> str:
+    """Return the JSON pointer (RFC 6901) to a member or item of what stands at ``at``."""
+    return f"{at}/{str(step).replace('~', '~0').replace('/', '~1')}"
+
+
+def missing(name: str) -> str:
+    """Return the words for a member that is not there; its object is what the pointer points to."""
+    return f"'{name}' is a required property"
+
+
+def one_of(options: Sequence[object]) -> str:
+    """Return the words for a value that is none of ``options``."""
+    return f"Expected one of {', '.join(map(repr, options))}"
+
+
+def convert(value: object, kind: Any) -> Any:
+    """Convert plain JSON types to ``kind``.
+
+    Raises:
+        msgspec.ValidationError: it does not fit.
+    """
+    return msgspec.convert(value, kind, dec_hook=_make_secret, str_keys=True)
+
+
+def _make_secret(kind: type, value: object) -> Any:
+    if not isinstance(value, str):
+        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+    return kind(value)
+
+
+def without_secrets(words: str, value: Any, at: str = "") -> str:
+    """Return what an application says about a request's value without what stands in it under the names of secrets.
+
+    Args:
+        words: what a ``__post_init__`` or a validator says.
+        value: what it says it about.
+        at: JSON pointer to it.
+    """
+    secrets = set(_secrets(value, any(map(is_secret_key, at.split("/"))))) - {""}
+    if not secrets:
+        return words
+    # A short one is part of many words.
+    patterns = [re.escape(one) if len(one) > 3 else rf"(?<!\w){re.escape(one)}(?!\w)" for one in secrets]
+    return re.sub("|".join(sorted(patterns, key=len, reverse=True)), HIDDEN, words)
+
+
+def _secrets(value: Any, is_secret: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secrets(item, is_secret or is_secret_key(str(key)))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item, is_secret)
+    elif is_secret and value is not None:
+        yield str.__str__(value) if isinstance(value, str) else str(value)
+
+
+# -- nodes -----------------------------------------------------------------------------------------------------
+
+
+class Node:
+    """A value that has the same form on both sides.
+
+    Attributes:
+        kind: a type that the value, without what is inside it, can be converted to.
+        options: what an enumeration takes.
+        renames: whether something in the value has another name on the wire.
+    """
+
+    renames = False
+
+    def __init__(self, kind: Any, options: Sequence[object] = ()) -> None:
+        self.kind = kind
+        self.options = tuple(options)
+
+    def children(self) -> Iterable[Node]:
+        """Return the nodes of what is inside."""
+        return ()
+
+    def rename(self, value: Any) -> Any:
+        """Return the value with the names that msgspec looks for; what does not fit is left as it is."""
+        return value
+
+    def problems(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield all that is wrong with a value that stands at ``at``."""
+        try:
+            convert(value, self.kind)
+        except msgspec.ValidationError as exc:
+            yield at, self.words(exc)
+        else:
+            yield from self.inside(value, at)
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield what is wrong inside a value whose own form is right."""
+        return iter(())
+
+    def step(self, name: str | int) -> tuple[str | int, Node | None]:
+        """Return the wire name of a member, and the member's node."""
+        return name, None
+
+    def words(self, exc: msgspec.ValidationError) -> str:
+        """Return what msgspec says, without the path, and without the value that it quotes for enumerations."""
+        text = str(exc).rpartition(" - at `")[0] or str(exc)
+        if not text.startswith(("Invalid enum value ", "Invalid value ")) or exc.__cause__ is not None:
+            return text
+        return one_of(self.options) if self.options else "Not one of the values allowed"
+
+
+class Items(Node):
+    """An array: items of one type, or one type for each position."""
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__(kind)
+        self.first: list[Node] = []
+        self.rest: Node | None = None
+
+    def children(self) -> Iterable[Node]:
+        """Return the nodes of the items."""
+        return [*self.first, *([self.rest] if self.rest else [])]
+
+    def _pairs(self, value: Sequence[Any]) -> Iterator[tuple[int, Any, Node | None]]:
+        for index, item in enumerate(value):
+            yield index, item, self.step(index)[1]
+
+    def rename(self, value: Any) -> Any:
+        """Rename inside the items."""
+        if not isinstance(value, list | tuple):
+            return value
+        return [item if node is None else node.rename(item) for _, item, node in self._pairs(value)]
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield what is wrong with the items."""
+        for index, item, node in self._pairs(value):
+            if node is not None:
+                yield from node.problems(item, pointer(at, index))
+
+    def step(self, name: str | int) -> tuple[str | int, Node | None]:
+        """Return the node of an item."""
+        index = name if isinstance(name, int) else -1
+        return name, self.first[index] if 0 <= index < len(self.first) else self.rest
+
+
+class Map(Node):
+    """An object whose keys are data: they keep their names."""
+
+    values: Node
+
+    def children(self) -> Iterable[Node]:
+        """Return the node of the values."""
+        return (self.values,)
+
+    def rename(self, value: Any) -> Any:
+        """Rename inside the values."""
+        return {k: self.values.rename(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield what is wrong with the values."""
+        for key, item in value.items():
+            yield from self.values.problems(item, pointer(at, key))
+
+
+class Object(Node):
+    """A struct, dataclass or TypedDict.
+
+    Attributes:
+        target: the class.
+        names: attribute by wire name; the tag of a tagged struct is one, too.
+        members: node by wire name.
+        required: wire names of what must be there.
+        closed: whether other members are refused.
+        tag: name and value of the member that tells the structs of a union apart.
+    """
+
+    def __init__(self, target: Any, *, closed: bool = False, tag: tuple[str, object] | None = None) -> None:
+        super().__init__(dict[str, Any], [tag[1]] if tag else ())
+        self.target = target
+        self.closed = closed
+        self.tag = tag
+        self.names: dict[str, str] = {tag[0]: tag[0]} if tag else {}
+        self.members: dict[str, Node] = {}
+        self.required: list[str] = []
+
+    def add(self, field: mi.Field, node: Node) -> None:
+        """Add a member.
+
+        Raises:
+            Unsupported: another one has its wire name.
+        """
+        wire = wire_name(field)
+        if wire in self.names:
+            raise Unsupported(f"{self.target.__name__}.{field.name} is {wire!r} on the wire, which is taken")
+        self.names[wire] = field.encode_name
+        self.members[wire] = node
+        if field.required:
+            self.required.append(wire)
+
+    @property
+    def has_other_names(self) -> bool:
+        """Whether a member's name on the wire is not its attribute's."""
+        return any(wire != attribute for wire, attribute in self.names.items())
+
+    def children(self) -> Iterable[Node]:
+        """Return the nodes of the members."""
+        return self.members.values()
+
+    @functools.cached_property
+    def nested(self) -> list[tuple[str, str, Callable[[Any], Any]]]:
+        """Wire name, attribute and renaming of each member inside which something is renamed."""
+        return [(wire, self.names[wire], node.rename) for wire, node in self.members.items() if node.renames]
+
+    def rename(self, value: Any) -> Any:
+        """Rename the members, and inside them."""
+        if not isinstance(value, dict):
+            return value
+        name = self.names.get
+        renamed = {name(key, UNKNOWN): item for key, item in value.items()}
+        for wire, attribute, rename in self.nested:
+            if wire in value:
+                renamed[attribute] = rename(value[wire])
+        return renamed
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield what is missing, what is unknown, what is wrong with the members, or else with their combination."""
+        found = False
+        for problem in self._of_members(value, at):
+            found = True
+            yield problem
+        if not found:
+            try:
+                convert(self.rename(value), self.target)
+            except msgspec.ValidationError as exc:
+                words = self.words(exc)
+                yield locate(self, exc, at), words if exc.__cause__ is None else without_secrets(words, value, at)
+
+    def _of_members(self, value: dict[str, Any], at: str) -> Iterator[Problem]:
+        for wire in self.required:
+            if wire not in value:
+                yield at, missing(wire)
+        unknown = [key for key in value if key not in self.names] if self.closed else []
+        for key in unknown:
+            yield at, f"Additional properties are not allowed ({key[:50]!r} was unexpected)"
+        for wire, node in self.members.items():
+            if wire in value:
+                yield from node.problems(value[wire], pointer(at, wire))
+
+    def step(self, name: str | int) -> tuple[str | int, Node | None]:
+        """Return the wire name of an attribute."""
+        wire = next((wire for wire, attribute in self.names.items() if attribute == name), str(name))
+        return wire, self.members.get(wire)
+
+
+class Choice(Node):
+    """A union: at most one form of array and of object, or several structs with a tag."""
+
+    def __init__(self, kind: Any, options: Sequence[object], members: Sequence[Node]) -> None:
+        super().__init__(kind, options)
+        self.members = members
+
+    def children(self) -> Iterable[Node]:
+        """Return the nodes of the alternatives."""
+        return self.members
+
+    def _pick(self, value: Any) -> Node | None:
+        """Return the alternative with the form of ``value``; None for those that have nothing inside."""
+        if isinstance(value, dict):
+            objects = [node for node in self.members if isinstance(node, Object | Map)]
+            tagged = [node for node in objects if isinstance(node, Object) and _is_tagged(node, value)]
+            return tagged[0] if tagged else objects[0] if len(objects) == 1 else None
+        if isinstance(value, list | tuple):
+            return next((node for node in self.members if isinstance(node, Items)), None)
+        return None
+
+    def rename(self, value: Any) -> Any:
+        """Rename inside the alternative that the value has the form of."""
+        node = self._pick(value)
+        return value if node is None else node.rename(value)
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield what is wrong with the value as the alternative that it has the form of."""
+        node = self._pick(value)
+        if node is not None:
+            yield from node.problems(value, at)
+            return
+        tags = [node.tag for node in self.members if isinstance(node, Object) and node.tag]
+        if isinstance(value, dict) and tags:
+            name = tags[0][0]
+            yield (pointer(at, name), one_of([tag for _, tag in tags])) if name in value else (at, missing(name))
+
+
+def _is_tagged(node: Object, value: dict[str, Any]) -> bool:
+    return node.tag is not None and node.tag[0] in value and value[node.tag[0]] == node.tag[1]
+
+
+_PATH = re.compile(r"\.([^.\[`]+)|\[(\d+)\]")
+
+
+def locate(node: Node | None, exc: msgspec.ValidationError, at: str) -> str:
+    """Return the JSON pointer for the path at which msgspec saw an error, as far as it says it."""
+    path = str(exc).rpartition(" - at `")[2].removesuffix("`") if " - at `" in str(exc) else "$"
+    position = 1
+    while node is not None and (match := _PATH.match(path, position)):
+        name, node = node.step(match[1] if match[2] is None else int(match[2]))
+        at = pointer(at, name)
+        position = match.end()
+    return at
+
+
+# -- from types to nodes ---------------------------------------------------------------------------------------
+
+
+def wire_name(field: mi.Field) -> str:
+    """Return a field's name on the wire: the one it declares, or else the camelCase of its attribute."""
+    return field.encode_name if field.encode_name != field.name else camel(field.name)
+
+
+def plan(kind: Any) -> Node:
+    """Return the tree of a type.
+
+    Raises:
+        Unsupported: msgspec, or densefog, cannot convert to it.
+    """
+    try:
+        info = mi.type_info(kind)
+    except (TypeError, NameError, AttributeError, ValueError, RecursionError) as exc:
+        raise Unsupported(str(exc).partition("\n")[0]) from None
+    root = _node(info, {})
+    for node in closure(root):
+        node.renames = any(isinstance(one, Object) and one.has_other_names for one in closure(node))
+    return root
+
+
+def closure(root: Node) -> list[Node]:
+    """Return a node and all those it leads to, each once; types may contain themselves."""
+    seen, queue = {id(root): root}, [root]
+    for node in queue:
+        for child in node.children():
+            if id(child) not in seen:
+                seen[id(child)] = child
+                queue.append(child)
+    return queue
+
+
+_KINDS: dict[type[mi.Type], Any] = {
+    mi.AnyType: Any,
+    mi.NoneType: None,
+    mi.BoolType: bool,
+    mi.IntType: int,
+    mi.FloatType: float,
+    mi.StrType: str,
+    mi.BytesType: bytes,
+    mi.ByteArrayType: bytearray,
+    mi.MemoryViewType: memoryview,
+    mi.DateTimeType: datetime.datetime,
+    mi.TimeType: datetime.time,
+    mi.DateType: datetime.date,
+    mi.TimeDeltaType: datetime.timedelta,
+    mi.UUIDType: uuid.UUID,
+    mi.DecimalType: decimal.Decimal,
+}
+
+
+def _node(info: mi.Type, seen: dict[int, Object]) -> Node:
+    while isinstance(info, mi.Metadata):
+        info = info.type
+    if isinstance(info, mi.StructType | mi.DataclassType | mi.TypedDictType | mi.NamedTupleType):
+        return _record(info, seen)
+    if isinstance(info, mi.CollectionType):
+        items = Items(_limited(list[Any], min_length=info.min_length, max_length=info.max_length))
+        items.rest = _node(info.item_type, seen)
+        return items
+    if isinstance(info, mi.TupleType):
+        return _positional([_node(one, seen) for one in info.item_types], len(info.item_types), len(info.item_types))
+    if isinstance(info, mi.DictType):
+        key = _node(info.key_type, seen)
+        limits = {"min_length": info.min_length, "max_length": info.max_length}
+        table = Map(_limited(dict[key.kind, Any], **limits), key.options)  # type: ignore[name-defined]
+        table.values = _node(info.value_type, seen)
+        return table
+    if isinstance(info, mi.UnionType):
+        members = [_node(one, seen) for one in info.types]
+        options = [option for node in members if not isinstance(node, Object) for option in node.options]
+        return Choice(Union[tuple(node.kind for node in members)], options, members)  # noqa: UP007
+    return _scalar(info)
+
+
+def _scalar(info: mi.Type) -> Node:
+    if isinstance(info, mi.EnumType):
+        return Node(info.cls, [member.value for member in info.cls])
+    if isinstance(info, mi.LiteralType):
+        return Node(Literal[info.values], info.values)
+    if isinstance(info, mi.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, Secret):
+        return Node(info.cls)
+    if type(info) not in _KINDS:
+        raise Unsupported(f"type {getattr(info, 'cls', type(info).__name__)!r} is not supported")
+    return Node(_limited(_KINDS[type(info)], **msgspec.structs.asdict(info)))
+
+
+def _limited(kind: Any, **limits: Any) -> Any:
+    given = {name: value for name, value in limits.items() if value is not None}
+    return Annotated[kind, msgspec.Meta(**given)] if given else kind
+
+
+def _positional(nodes: Sequence[Node], least: int, most: int | None) -> Items:
+    items = Items(_limited(list[Any], min_length=least or None, max_length=most))
+    items.first = list(nodes)
+    return items
+
+
+def _record(info: Any, seen: dict[int, Object]) -> Node:
+    if isinstance(info, mi.NamedTupleType) or getattr(info, "array_like", False):
+        tag = [Node(Any)] if getattr(info, "tag_field", None) else []
+        nodes = [*tag, *(_node(field.type, seen) for field in info.fields)]
+        is_open = isinstance(info, mi.StructType) and not info.forbid_unknown_fields
+        return _positional(nodes, sum(field.required for field in info.fields), None if is_open else len(nodes))
+    if id(info) not in seen:
+        tag_field = getattr(info, "tag_field", None)
+        node = seen[id(info)] = Object(
+            info.cls,
+            closed=getattr(info, "forbid_unknown_fields", False),
+            tag=None if tag_field is None else (tag_field, info.tag),
+        )
+        for field in info.fields:
+            node.add(field, _node(field.type, seen))
+    return seen[id(info)]
