@@ -78,7 +78,8 @@ class MemoryStore:
                 run_at = now if one.run_at <= one.created else one.run_at
                 copy = json.loads(json.dumps(one.params))
                 self.jobs.setdefault(one.id, replace(one, params=copy, run_at=run_at, created=now, updated=now))
-        self.on_enqueued()
+        if any(one.run_at <= one.created for one in jobs):
+            self.on_enqueued()
         return [one.id for one in jobs]
 
     def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
@@ -128,7 +129,8 @@ class MemoryStore:
         """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
         with self._lock:
             cut = self._clock() - timedelta(seconds=round(lease_seconds))
-            return [self._reclaim(job) for job in self._in("running") if job.updated < cut][:limit]
+            stale = sorted((job for job in self._in("running") if job.updated < cut), key=lambda job: (job.run_at, job.id))
+            return [self._reclaim(job) for job in stale[:limit]]
 
     def _reclaim(self, job: Job) -> Job:
         if job.trys < job.try_max:

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 #: Rows of one INSERT, and ids of one IN list.
 BATCH = 200
-#: Bytes that a TEXT column of MySQL holds.
+#: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
 MAX_ERROR = 60_000
 ENDED = ("finished", "error")
 
@@ -153,7 +153,7 @@ class SQLJobStore:
                 fence = and_(job.c.status == "running", tuple_(job.c.id, job.c.trys).in_(batch))
                 beaten = connection.execute(update(job).where(fence).values(updated=self._dialect.now()))
                 if beaten.rowcount < len(batch):
-                    held = set(connection.execute(select(job.c.id, job.c.trys).where(fence)).tuples())
+                    held = {tuple(row) for row in connection.execute(select(job.c.id, job.c.trys).where(fence))}
                     lost += [lease for lease in batch if tuple(lease) not in held]
         return lost
 
@@ -197,7 +197,7 @@ class SQLJobStore:
         connection.execute(update(job).where(job.c.id.in_([outcome.job.id for outcome in outcomes])).values(**values))
 
     def _write_failed(self, connection: Connection, outcome: Outcome) -> None:
-        values: dict[str, Any] = {"updated": self._dialect.now(), "error": outcome.error[:MAX_ERROR]}
+        values: dict[str, Any] = {"updated": self._dialect.now(), "error": _storable(outcome.error)}
         if outcome.status == "error":
             values["status"] = "error"
             values |= _cleaned_column(outcome.job)
@@ -259,7 +259,7 @@ class SQLJobStore:
         oldest = select(func.min(job.c.run_at), now).where(job.c.status == "pending", job.c.run_at <= now)
 
         def read(connection: Connection) -> dict[str, Any]:
-            rows = sorted(connection.execute(counts).tuples())
+            rows = sorted(tuple(row) for row in connection.execute(counts))
             since, at = connection.execute(oldest).one()
             return {
                 "jobs": [{"action": action, "status": status, "count": count} for action, status, count in rows],
@@ -332,6 +332,11 @@ class SQLJobStore:
 
     def _read(self, work: Callable[[Connection], R]) -> R:
         return self._database.run(work, read_only=True)
+
+
+def _storable(error: str) -> str:
+    """Return an error's text as every database takes it: not too many bytes, no NUL, no halves of characters."""
+    return error.replace("\0", "\\0").encode(errors="backslashreplace")[:MAX_ERROR].decode(errors="ignore")
 
 
 def _as_claimed(row: Job) -> Job:
