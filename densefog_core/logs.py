@@ -170,7 +170,8 @@ class AccessLog:
         if self._json:
             return jsontext.dumps({
                 "time": self._stamp, "context": context, "address": address, "project": project,
-                "action": action[:_LONGEST], "retCode": ret_code, "milliseconds": round(seconds * 1000, 2), "bytes": size,
+                "action": action[:_LONGEST], "retCode": ret_code,
+                "milliseconds": round(seconds * 1000, 2), "bytes": size,
             }) + "\n"
         took = f"{seconds * 1000:.2f}ms"
         return f"[{self._stamp}][{context}] {address} {_plain(project)} {_plain(action)} {ret_code} {took} {size}\n"
