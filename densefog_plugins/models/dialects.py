@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, func, literal_column, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.types import DateTime
 
 from densefog_core.jobs import utcnow
@@ -53,6 +53,10 @@ class Dialect:
             word in str(error.orig).lower() for word in ("locked", "busy", "schema has changed")
         )
 
+    def is_unstorable(self, error: BaseException) -> bool:
+        """Return whether a value does not fit its column, now and for ever."""
+        return isinstance(error, DataError)
+
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Return whether a row lock was not to be had in time."""
         return self.is_transient(error)
@@ -66,6 +70,8 @@ class MySQL(Dialect):
     #: Deadlock, lock wait timeout, snapshot changed (MariaDB), and the server or the connection gone.
     TRANSIENT = frozenset({1213, 1205, 1020, 1053, 1077, 1079, 1180, 1927, 2002, 2003, 2006, 2013, 2055})
     LOCK_TIMEOUT = 1205
+    #: The column's character set does not have a character, as MySQL says it; the value is too long.
+    UNSTORABLE = frozenset({1366, 1406})
 
     def locks_rows(self, connection: Connection) -> bool:
         """See `Dialect.locks_rows`: a server without SKIP LOCKED would wait for rows that others lock."""
@@ -91,6 +97,10 @@ class MySQL(Dialect):
     def is_transient(self, error: BaseException) -> bool:
         """See `Dialect.is_transient`."""
         return _mysql_code(error) in self.TRANSIENT or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+    def is_unstorable(self, error: BaseException) -> bool:
+        """See `Dialect.is_unstorable`."""
+        return _mysql_code(error) in self.UNSTORABLE
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""

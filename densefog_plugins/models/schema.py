@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, Index, inspect
+from sqlalchemy import Connection, Engine, Index, Inspector, inspect
 from sqlalchemy.schema import CreateIndex
 
 from densefog_core.errors import ConfigError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from densefog_plugins.models.database import Database
 
 REMEDY = "run: densefog db init"
+#: MySQL's name of all of UTF-8.
+UTF8 = "utf8mb4"
 
 
 def create(engine: Engine) -> list[str]:
@@ -36,7 +38,7 @@ def check(database: Database) -> list[str]:
     """Compare the database with what densefog needs.
 
     Returns:
-        A warning for each index that is missing, with the statement that creates it.
+        A warning for each index that is missing and for a character set that is too small, with the statement that helps.
 
     Raises:
         ConfigError: it cannot be reached, or the job table or one of its columns is missing.
@@ -47,6 +49,7 @@ def check(database: Database) -> list[str]:
             tables = set(inspector.get_table_names())
             columns = {one["name"] for one in inspector.get_columns(job.name)} if job.name in tables else set()
             indexless = missing_indexes(connection) if job.name in tables else []
+            charset = _charset(inspector) if job.name in tables else UTF8
     except Exception as exc:
         if not database.is_database_error(exc):
             raise
@@ -60,11 +63,23 @@ def check(database: Database) -> list[str]:
             f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the contract says "
             f"to it, or rename the table and {REMEDY}"
         )
-    return [
+    warnings = [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
         + " ".join(str(CreateIndex(index).compile(database.engine)).split())
         for index in indexless
     ]
+    if charset != UTF8:
+        warnings.append(
+            f"table {job.name} holds text as {charset}; a result with another character ends its job as an error. "
+            f"Convert it: ALTER TABLE {job.name} CONVERT TO CHARACTER SET {UTF8}"
+        )
+    return warnings
+
+
+def _charset(inspector: Inspector) -> str:
+    """Return MySQL's character set of the job table; other databases have one for all, which is UTF-8."""
+    options = inspector.get_table_options(job.name)
+    return next((str(value) for name, value in options.items() if name.endswith("default charset")), UTF8)
 
 
 def missing_indexes(connection: Connection) -> list[Index]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome
@@ -76,25 +77,26 @@ class SQLJobStore:
         due = any(one.run_at <= one.created for one in jobs)
         joined = session or (current_session() if in_transaction() else None)
         if joined is not None:
-            self._insert(joined.execute, jobs)
+            self._insert(joined.execute, jobs, repeated=False)
             if due:
                 after_commit(joined, self.on_enqueued)
         else:
-            self._transaction(lambda connection: self._insert(connection.execute, jobs))
+            # Its COMMIT may be done though the connection was lost before the answer came: then they are there already.
+            self._transaction(lambda connection: self._insert(connection.execute, jobs, repeated=True))
             if due:
                 self.on_enqueued()
         return [one.id for one in jobs]
 
-    def _insert(self, execute: Callable[..., Any], jobs: Sequence[Job]) -> None:
+    def _insert(self, execute: Callable[..., Any], jobs: Sequence[Job], *, repeated: bool) -> None:
         """Insert in a few statements: those due now get the database's time, the others their own; keyed ones may exist."""
         now = self._dialect.now()
         groups: dict[tuple[bool, bool], list[dict[str, Any]]] = {}
         for one in jobs:
-            due, keyed = one.run_at <= one.created, one.is_keyed
+            due = one.run_at <= one.created
             row = to_row(one) if due else {**to_row(one), "run_at": one.run_at}
-            groups.setdefault((due, keyed), []).append(row)
-        for (due, keyed), rows in groups.items():
-            statement = self._dialect.insert_ignoring(job) if keyed else insert(job)
+            groups.setdefault((due, repeated or one.is_keyed), []).append(row)
+        for (due, known), rows in groups.items():
+            statement = self._dialect.insert_ignoring(job) if known else insert(job)
             times = {"created": now, "updated": now, **({"run_at": now} if due else {})}
             for start in range(0, len(rows), BATCH):
                 execute(statement.values(**times), rows[start : start + BATCH])
@@ -162,7 +164,12 @@ class SQLJobStore:
         written = [outcome for outcome in outcomes if outcome.status != "dropped"]
         held: set[Lease] = set()
         if written:
-            held = self._database.run(partial(self._finish, outcomes=written), native=native)
+            try:
+                held = self._database.run(partial(self._finish, outcomes=written), native=native)
+            except DBAPIError as exc:
+                if not self._dialect.is_unstorable(exc):
+                    raise
+                raise ValueError(f"the table cannot hold it: {self._database.reason(exc)}") from exc
         return [outcome.status != "dropped" and outcome.job.lease in held for outcome in outcomes]
 
     def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:

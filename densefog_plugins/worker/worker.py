@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -251,8 +252,7 @@ class GeventWorker:
             if len(outcomes) > 1:
                 return [self._finish([outcome])[0] for outcome in outcomes]
             _logger.exception("the outcome of %s cannot be stored", outcomes[0].job.id)
-            unstorable = Outcome(outcomes[0].job, "error", error="its outcome cannot be stored")
-            return self._app.store.finish([unstorable])
+            return self._app.store.finish([_storable(outcomes[0])])
 
     def _tell(self, one: Try, outcome: Outcome) -> None:
         if outcome.status in _KINDS:
@@ -309,3 +309,10 @@ class GeventWorker:
                 self._write(batch)
             else:
                 gevent.sleep(0.01)
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """Return what a table takes whatever its character set: a result that it refuses ends the job as an error."""
+    status = "error" if outcome.status == "finished" else outcome.status
+    error = f"its outcome cannot be stored; {outcome.error}".encode("ascii", "backslashreplace").decode()
+    return replace(outcome, status=status, result=None, error=error)

@@ -1,0 +1,210 @@
+"""The job table: made here or by hand, complete or not; and the claim's use of its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from densefog_core.app import App
+from densefog_core.errors import ConfigError
+from densefog_core.jobs import Outcome
+from densefog_plugins.models import store as store_module
+from densefog_plugins.models.database import database
+from densefog_plugins.models.dialects import MySQL
+from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.store import SQLJobStore
+from tests.plugins.models.stores import ACTIONS, Harness, make_app, make_job
+
+#: As the contract has it, and nothing else.
+BY_HAND = """
+CREATE TABLE job (
+    id varchar(32) PRIMARY KEY, project_id varchar(32), action varchar(50), status varchar(10), error text, result text,
+    params text, updated {datetime}, created {datetime}, run_at {datetime}, try_period integer, try_max integer,
+    trys integer, {extra}
+)
+"""
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[App]:
+    """An application of an empty database of each kind."""
+    app = make_app(database_url)
+    yield app
+    database(app).close()
+
+
+@pytest.fixture
+def engine(app: App) -> Engine:
+    """Its engine."""
+    return database(app).engine
+
+
+def run(engine: Engine, *statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def make_by_hand(engine: Engine, extra: str = "note varchar(20)", charset: str = "utf8mb4") -> None:
+    datetime = "timestamp" if engine.dialect.name == "postgresql" else "datetime"
+    options = f" CHARACTER SET {charset}" if engine.dialect.name == "mysql" else ""
+    run(engine, BY_HAND.format(datetime=datetime, extra=extra) + options)
+
+
+def indexes(engine: Engine) -> set[str]:
+    return {"ix_job_pending", "ix_job_running"} if engine.dialect.name == "postgresql" else {"ix_job_claim"}
+
+
+def test_init_creates_the_table_and_its_indexes_once(app: App) -> None:
+    store = SQLJobStore(app)
+    assert store.init() == ["created table job"]
+    assert store.check() == []
+    assert store.init() == ["nothing to do: every table and index is there"]
+
+
+def test_without_the_table_the_check_names_it_and_the_command(app: App) -> None:
+    with pytest.raises(ConfigError, match=r"^database .* has no table job; run: densefog db init$"):
+        SQLJobStore(app).check()
+
+
+def test_a_missing_column_is_named(app: App, engine: Engine) -> None:
+    make_by_hand(engine)
+    run(engine, "ALTER TABLE job DROP COLUMN try_max")
+    with pytest.raises(ConfigError, match=r"table job has no column try_max; .* run: densefog db init$"):
+        SQLJobStore(app).check()
+
+
+def test_a_table_made_by_hand_works_and_extra_columns_are_left_alone(app: App, engine: Engine) -> None:
+    make_by_hand(engine)
+    at = Harness(SQLJobStore(app), lambda seconds: None)
+    ids = [at.add(params={"n": 1}), at.add(key="k"), at.add()]
+    run(engine, f"UPDATE job SET note = 'mine' WHERE id = '{ids[0]}'")
+    jobs = at.take()
+    assert sorted(job.id for job in jobs) == sorted(ids)
+    assert at.store.beat([job.lease for job in jobs]) == []
+    assert at.store.finish([Outcome(job, "finished", result="ö\U0001f600") for job in jobs]) == [True] * 3
+    with engine.connect() as connection:
+        assert connection.scalar(text(f"SELECT note FROM job WHERE id = '{ids[0]}'")) == "mine"
+
+
+def test_each_missing_index_is_warned_of_with_the_statement_that_creates_it(app: App, engine: Engine) -> None:
+    make_by_hand(engine)
+    store = SQLJobStore(app)
+    warnings = store.check()
+    assert len(warnings) == len(indexes(engine))
+    for warning, name in zip(warnings, sorted(indexes(engine)), strict=True):
+        assert f"table job has no index {name}" in warning and "run: densefog db init" in warning
+        run(engine, warning.partition("densefog db init: ")[2])
+    assert store.check() == []
+
+
+def test_init_creates_the_indexes_of_a_table_made_by_hand(app: App, engine: Engine) -> None:
+    make_by_hand(engine)
+    assert set(SQLJobStore(app).init()) == {f"created index {name} on job" for name in indexes(engine)}
+    assert SQLJobStore(app).check() == []
+
+
+def test_an_index_of_another_name_on_the_same_columns_will_do(app: App, engine: Engine) -> None:
+    make_by_hand(engine)
+    run(engine, "CREATE INDEX mine ON job (status, run_at, id)")
+    assert SQLJobStore(app).check() == []
+
+
+def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
+    app = make_app("mysql://someone:hunter2@127.0.0.1:1/none")
+    with pytest.raises(ConfigError, match="^database .*127.0.0.1:1/none cannot be used: ") as caught:
+        SQLJobStore(app).check()
+    assert "hunter2" not in str(caught.value) and "\n" not in str(caught.value)
+    database(app).close()
+
+
+def test_a_small_character_set_is_warned_of_and_its_refusal_is_told_apart(mariadb_url: str) -> None:
+    app = make_app(mariadb_url)
+    make_by_hand(database(app).engine, charset="latin1")
+    at = Harness(SQLJobStore(app), lambda seconds: None)
+    (warning,) = [one for one in at.store.check() if "latin1" in one]
+    assert warning.endswith("ALTER TABLE job CONVERT TO CHARACTER SET utf8mb4")
+    claimed = at.running()
+    with pytest.raises(ValueError, match="the table cannot hold it"):
+        at.store.finish([Outcome(claimed, "finished", result="\U0001f600")])
+    assert at.store.finish([Outcome(claimed, "error", error="plain")]) == [True]
+    run(database(app).engine, warning.partition("Convert it: ")[2])
+    assert at.store.check() == [one for one in at.store.check() if "latin1" not in one]
+    database(app).close()
+
+
+def test_a_server_without_skip_locked_is_claimed_from_by_guarded_updates(
+    mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MySQL, "locks_rows", lambda self, connection: False)
+    app = make_app(mariadb_url)
+    store = SQLJobStore(app)
+    store.init()
+    ids = store.enqueue([make_job() for _ in range(10)])
+    engine = database(app).engine
+    with engine.connect() as slow:
+        # What another worker has read but not taken yet.
+        seen = slow.execute(job.select().where(job.c.status == "pending")).all()
+        first = store.claim(4, ACTIONS)
+        assert len(first) == 4
+        taken = store_module.update(job).values(status="running", trys=job.c.trys + 1)
+        mine = [row.id for row in seen if store._took(slow, taken, row)]
+        slow.rollback()
+    assert set(mine) == set(ids) - {one.id for one in first}
+    assert len(store.claim(10, ACTIONS)) == 6
+    assert store.reclaim(-5) != []
+    database(app).close()
+
+
+ROWS = 20_000
+
+
+def test_the_claim_and_the_reclaim_use_their_index(app: App, engine: Engine) -> None:
+    """With a history, jobs of later and jobs that run, in a table of 20,000 rows."""
+    store = SQLJobStore(app)
+    store.init()
+    statuses = ["finished"] * 16 + ["pending"] * 2 + ["running"] + ["error"]
+    jobs = [make_job() for _ in range(ROWS)]
+    with engine.begin() as connection:
+        store._insert(connection.execute, jobs, repeated=False)
+        for n, status in enumerate(dict.fromkeys(statuses)):
+            ids = [one.id for place, one in enumerate(jobs) if statuses[place % 20] == status]
+            for start in range(0, len(ids), 5_000):
+                batch = job.update().where(job.c.id.in_(ids[start : start + 5_000]))
+                connection.execute(batch.values(status=status, trys=n))
+    run(engine, {"mysql": "ANALYZE TABLE job", "postgresql": "ANALYZE job", "sqlite": "ANALYZE"}[engine.dialect.name])
+    plans = explained(store, engine)
+    assert len(plans) == 2
+    for plan in plans:
+        assert any(name in plan for name in indexes(engine)), plan
+        assert "Seq Scan" not in plan and "SCAN job" not in plan and "filesort" not in plan, plan
+
+
+def explained(store: SQLJobStore, engine: Engine) -> list[str]:
+    """Return how the database would run the SELECT of a claim and of a reclaim."""
+    prefix = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    plans: list[str] = []
+
+    class Explaining:
+        """A connection that explains its first statement instead of running it, and finds nothing."""
+
+        def __init__(self, connection: object) -> None:
+            self.dialect = connection.dialect  # type: ignore[attr-defined]
+            self._connection = connection
+
+        def execute(self, query: object) -> Explaining:
+            compiled = query.compile(engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
+            rows = self._connection.exec_driver_sql(prefix + str(compiled).replace("%%", "%"))  # type: ignore[attr-defined]
+            plans.append("\n".join(" ".join(map(str, row)) for row in rows))
+            return self
+
+        def all(self) -> list[object]:
+            return []
+
+    with engine.begin() as connection:
+        explaining = Explaining(connection)
+        store._claim(explaining, 10, sorted(ACTIONS))  # type: ignore[arg-type]
+        store._reclaim(explaining, 60, 100)  # type: ignore[arg-type]
+    return plans
