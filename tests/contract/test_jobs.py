@@ -117,7 +117,8 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"INSERT INTO job VALUES ({', '.join('?' * 14)})",
             (f"job-theirs{number:04}", f"prj-{number % 2}", "Work" if number % 5 else "Theirs",
              "pending" if number < 10 else "finished", None, None if number < 10 else '{"n": [1]}',
-             json.dumps({"resource_ids": [f"vol-{number}"], "label": str(number)}), when, when, run_at, 60, 3, 0, f"note {number}"),
+             json.dumps({"resource_ids": [f"vol-{number}"], "label": f"{number}"}),
+             when, when, run_at, 60, 3, 0, f"note {number}"),
         )  # fmt: skip
     connection.commit()
     connection.close()
