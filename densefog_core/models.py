@@ -3,23 +3,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from densefog_core.wire import UNKNOWN, Problem, camel, missing, pointer, without_secrets
+from densefog_core.params import Unsupported, without_action
+from densefog_core.problems import Problem, missing, pointer, refused, without_secrets
+from densefog_core.wire import UNKNOWN, camel
 
 Schema = dict[str, Any]
-
-
-def is_model(kind: object) -> bool:
-    """Return whether a type validates itself as pydantic's models do."""
-    return isinstance(kind, type) and callable(getattr(kind, "model_validate", None))
 
 
 def model_schema(kind: Any, mode: str = "validation") -> Schema:
     """Return the JSON Schema that the model gives, with the names that the model has; empty when it gives none."""
     schema: Schema = kind.model_json_schema(mode=mode) if hasattr(kind, "model_json_schema") else {}
     return schema
+
+
+def converter(takes: Any) -> Callable[[dict[str, Any]], Any]:
+    """Return the function that turns a request's parameters into a model.
+
+    Raises:
+        Unsupported: the model cannot be described.
+    """
+    try:
+        names = Names(model_schema(takes))
+    except Exception as exc:
+        raise Unsupported(f"{type(exc).__name__}: {exc}".partition("\n")[0]) from exc
+    strip = "action" not in names.inside
+
+    def convert_params(params: dict[str, Any]) -> Any:
+        given = names.rename(without_action(params) if strip else params)
+        try:
+            return takes.model_validate(given)
+        except ValueError as exc:
+            error = refused(model_problems(exc, names, given))
+        raise error
+
+    return convert_params
 
 
 class Names:

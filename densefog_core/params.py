@@ -1,29 +1,40 @@
 # ruff: noqa: ANN401 - the values of requests, and annotations, are of any type
-"""What the parameters of an action are checked and converted with: a type, or a JSON Schema."""
+"""What the parameters of an action are checked and converted with: a type, or a JSON Schema.
+
+What walks types is imported when the first action is registered, so that importing densefog stays quick.
+"""
 
 from __future__ import annotations
 
+import collections.abc
 import functools
-import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, get_origin
 
-import msgspec
-
-from densefog_core import models, wire
 from densefog_core.context import request
-from densefog_core.errors import RegistrationError, ValidationError
-from densefog_core.schemas import is_untyped, json_schema, result_schema
-from densefog_core.wire import Problem, convert, missing, pointer
-
-#: Problems that are looked for in one request; a list of 100,000 bad items would keep the process from others.
-MAX_PROBLEMS = 100
+from densefog_core.errors import RegistrationError
+from densefog_core.problems import Problem, missing, pointer, refused
 
 Params = dict[str, Any]
 Convert = Callable[[Params], Any]
 Check = Callable[[Params], None]
 
-__all__ = ["converter", "json_schema", "result_schema", "schema_validator", "validate_request"]
+
+class Unsupported(Exception):
+    """A type cannot be a parameter's; the text says why."""
+
+
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+
+
+def is_untyped(kind: object) -> bool:
+    """Return whether an annotation says no more than that the parameters are a dict."""
+    return kind is None or kind is Any or kind is object or kind in _DICTS or get_origin(kind) in _DICTS
+
+
+def is_model(kind: object) -> bool:
+    """Return whether a type validates itself as pydantic's models do."""
+    return isinstance(kind, type) and callable(getattr(kind, "model_validate", None))
 
 
 def converter(takes: Any, where: str) -> Convert | None:
@@ -38,9 +49,11 @@ def converter(takes: Any, where: str) -> Convert | None:
     """
     if is_untyped(takes):
         return None
+    from densefog_core import models, plan
+
     try:
-        return _of_model(takes) if models.is_model(takes) else _of_type(takes)
-    except wire.Unsupported as exc:
+        return models.converter(takes) if is_model(takes) else plan.converter(takes)
+    except Unsupported as exc:
         raise RegistrationError(f"{where}: its parameter cannot be {_called(takes)}: {exc}") from None
 
 
@@ -48,50 +61,31 @@ def _called(takes: Any) -> str:
     return getattr(takes, "__qualname__", None) or str(takes)
 
 
-def _of_type(takes: Any) -> Convert:
-    root = wire.plan(takes)
-    objects = _alternatives(root)
-    if not objects:
-        raise wire.Unsupported("it is no object; write a dataclass, a TypedDict or a Struct")
-    strip = any(one.closed for one in objects) and not any("action" in one.names for one in objects)
-
-    def convert_params(params: Params) -> Any:
-        given = _without_action(params) if strip else params
-        try:
-            return convert(root.rename(given) if root.renames else given, takes)
-        except msgspec.ValidationError as exc:
-            found = list(itertools.islice(root.problems(given, ""), MAX_PROBLEMS))
-            refused = _refused(found or [(wire.locate(root, exc, ""), root.words(exc))])
-        raise refused
-
-    return convert_params
-
-
-def _alternatives(root: wire.Node) -> list[wire.Object]:
-    members = root.members if isinstance(root, wire.Choice) else [root]
-    return [one for one in members if isinstance(one, wire.Object)]
-
-
-def _without_action(params: Params) -> Params:
+def without_action(params: Params) -> Params:
+    """Return the parameters without the member that names the action."""
     return {key: value for key, value in params.items() if key != "action"}
 
 
-def _of_model(takes: Any) -> Convert:
-    try:
-        names = models.Names(models.model_schema(takes))
-    except Exception as exc:
-        raise wire.Unsupported(f"{type(exc).__name__}: {exc}".partition("\n")[0]) from exc
-    strip = "action" not in names.inside
+def json_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a type of parameters, with the names that clients send.
 
-    def convert_params(params: Params) -> Any:
-        given = names.rename(_without_action(params) if strip else params)
-        try:
-            return takes.model_validate(given)
-        except ValueError as exc:
-            refused = _refused(models.model_problems(exc, names, given))
-        raise refused
+    Args:
+        kind: the annotation; None and Any give an empty schema, and a type that cannot be described gives ``object``.
+    """
+    from densefog_core import schemas
 
-    return convert_params
+    return schemas.of_params(kind)
+
+
+def result_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a result. Results are sent as they are, so its names are those of the attributes.
+
+    Args:
+        kind: the annotation; one that cannot be described gives an empty schema.
+    """
+    from densefog_core import schemas
+
+    return schemas.of_result(kind)
 
 
 # -- JSON Schema -----------------------------------------------------------------------------------------------
@@ -122,9 +116,9 @@ def schema_validator(schema: dict[str, Any], where: str) -> Check:
     strip = isinstance(schema, dict) and "action" not in {*schema.get("properties", ()), *schema.get("required", ())}
 
     def check(params: Params) -> None:
-        given = _without_action(params) if strip else params
+        given = without_action(params) if strip else params
         if not validator.is_valid(given):
-            raise _refused(_violations(validator.iter_errors(given)))
+            raise refused(_violations(validator.iter_errors(given)))
 
     return check
 
@@ -173,9 +167,3 @@ class _Identity:
 @functools.lru_cache(maxsize=1024)
 def _compiled(key: _Identity) -> Check:
     return schema_validator(key.schema, "validate_request")
-
-
-def _refused(problems: Iterable[Problem]) -> ValidationError:
-    errors = [{"path": at, "message": words} for at, words in itertools.islice(problems, MAX_PROBLEMS)]
-    first = f"{errors[0]['path']} {errors[0]['message']}".strip()
-    return ValidationError(f"Illegal request format: {first}", errors)

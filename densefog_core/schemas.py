@@ -3,44 +3,29 @@
 
 from __future__ import annotations
 
-import collections.abc
 import json
 from collections.abc import Callable
-from typing import Any, get_origin
+from typing import Any
 
 import msgspec
 from msgspec import inspect as mi
 
-from densefog_core.models import is_model, model_schema, on_the_wire
+from densefog_core.models import model_schema, on_the_wire
+from densefog_core.params import is_model
+from densefog_core.plan import wire_name
 from densefog_core.redact import Secret, is_secret_key
-from densefog_core.wire import wire_name
 
 Schema = dict[str, Any]
 
-_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
-
-def is_untyped(kind: object) -> bool:
-    """Return whether an annotation says no more than that the parameters are a dict."""
-    return kind is None or kind is Any or kind is object or kind in _DICTS or get_origin(kind) in _DICTS
-
-
-def json_schema(kind: Any) -> Schema:
-    """Return the JSON Schema of a type of parameters, with the names that clients send.
-
-    Args:
-        kind: the annotation; None and Any give an empty schema, and a type that cannot be described gives ``object``.
-    """
+def of_params(kind: Any) -> Schema:
+    """Return the JSON Schema of parameters; see `densefog_core.params.json_schema`."""
     return _schema(kind, wire_name, "validation")
 
 
-def result_schema(kind: Any) -> Schema:
-    """Return the JSON Schema of a result. Results are sent as they are, so its names are those of the attributes.
-
-    Args:
-        kind: the annotation; one that cannot be described gives an empty schema.
-    """
-    return _schema(kind, lambda field: field.name, "serialization") if kind is not None else {}
+def of_result(kind: Any) -> Schema:
+    """Return the JSON Schema of a result; see `densefog_core.params.result_schema`."""
+    return _schema(kind, lambda field: field.name, "serialization")
 
 
 def _schema(kind: Any, name_of: Callable[[mi.Field], str], mode: str) -> Schema:

@@ -1,35 +1,23 @@
 # ruff: noqa: ANN401 - the values of requests, and annotations, are of any type
 """How a typed parameter looks on the wire: camelCase names there, snake_case attributes here.
 
-`plan` walks a type once, when its action is registered. The tree of nodes that it returns renames the members of a
-request to what msgspec looks for, and finds everything that is wrong with a request that msgspec has refused at its
-first mistake.
+The nodes rename the members of a request to what msgspec looks for, and find everything that is wrong with a request
+that msgspec has refused at its first mistake.
 """
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import functools
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, Union
+from typing import Any
 
 import msgspec
-from msgspec import inspect as mi
 
-from densefog_core.redact import HIDDEN, Secret, is_secret_key
-
-#: JSON pointer, and what is wrong there.
-Problem = tuple[str, str]
+from densefog_core.problems import Problem, missing, one_of, pointer, without_secrets
 
 #: What a member that the type does not have is called inside; no attribute can have the name.
 UNKNOWN = "\0"
-
-
-class Unsupported(Exception):
-    """A type cannot be a parameter's; the text says why."""
 
 
 def camel(name: str) -> str:
@@ -38,21 +26,6 @@ def camel(name: str) -> str:
     first, *rest = [part for part in stem.split("_") if part] or [stem]
     lead = name[: len(name) - len(name.lstrip("_"))] if stem else name
     return lead + first + "".join(part[0].upper() + part[1:] for part in rest)
-
-
-def pointer(at: str, step: str | int) -> str:
-    """Return the JSON pointer (RFC 6901) to a member or item of what stands at ``at``."""
-    return f"{at}/{str(step).replace('~', '~0').replace('/', '~1')}"
-
-
-def missing(name: str) -> str:
-    """Return the words for a member that is not there; its object is what the pointer points to."""
-    return f"'{name}' is a required property"
-
-
-def one_of(options: Sequence[object]) -> str:
-    """Return the words for a value that is none of ``options``."""
-    return f"Expected one of {', '.join(map(repr, options))}"
 
 
 def convert(value: object, kind: Any) -> Any:
@@ -68,36 +41,6 @@ def _make_secret(kind: type, value: object) -> Any:
     if not isinstance(value, str):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return kind(value)
-
-
-def without_secrets(words: str, value: Any, at: str = "") -> str:
-    """Return what an application says about a request's value without what stands in it under the names of secrets.
-
-    Args:
-        words: what a ``__post_init__`` or a validator says.
-        value: what it says it about.
-        at: JSON pointer to it.
-    """
-    secrets = set(_secrets(value, any(map(is_secret_key, at.split("/"))))) - {""}
-    if not secrets:
-        return words
-    # A short one is part of many words.
-    patterns = [re.escape(one) if len(one) > 3 else rf"(?<!\w){re.escape(one)}(?!\w)" for one in secrets]
-    return re.sub("|".join(sorted(patterns, key=len, reverse=True)), HIDDEN, words)
-
-
-def _secrets(value: Any, is_secret: bool) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _secrets(item, is_secret or is_secret_key(str(key)))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(item, is_secret)
-    elif is_secret and value is not None:
-        yield str.__str__(value) if isinstance(value, str) else str(value)
-
-
-# -- nodes -----------------------------------------------------------------------------------------------------
 
 
 class Node:
@@ -222,18 +165,11 @@ class Object(Node):
         self.members: dict[str, Node] = {}
         self.required: list[str] = []
 
-    def add(self, field: mi.Field, node: Node) -> None:
-        """Add a member.
-
-        Raises:
-            Unsupported: another one has its wire name.
-        """
-        wire = wire_name(field)
-        if wire in self.names:
-            raise Unsupported(f"{self.target.__name__}.{field.name} is {wire!r} on the wire, which is taken")
-        self.names[wire] = field.encode_name
+    def add(self, wire: str, attribute: str, node: Node, *, required: bool) -> None:
+        """Add a member."""
+        self.names[wire] = attribute
         self.members[wire] = node
-        if field.required:
+        if required:
             self.required.append(wire)
 
     @property
@@ -345,122 +281,3 @@ def locate(node: Node | None, exc: msgspec.ValidationError, at: str) -> str:
         at = pointer(at, name)
         position = match.end()
     return at
-
-
-# -- from types to nodes ---------------------------------------------------------------------------------------
-
-
-def wire_name(field: mi.Field) -> str:
-    """Return a field's name on the wire: the one it declares, or else the camelCase of its attribute."""
-    return field.encode_name if field.encode_name != field.name else camel(field.name)
-
-
-def plan(kind: Any) -> Node:
-    """Return the tree of a type.
-
-    Raises:
-        Unsupported: msgspec, or densefog, cannot convert to it.
-    """
-    try:
-        info = mi.type_info(kind)
-    except (TypeError, NameError, AttributeError, ValueError, RecursionError) as exc:
-        raise Unsupported(str(exc).partition("\n")[0]) from None
-    root = _node(info, {})
-    for node in closure(root):
-        node.renames = any(isinstance(one, Object) and one.has_other_names for one in closure(node))
-    return root
-
-
-def closure(root: Node) -> list[Node]:
-    """Return a node and all those it leads to, each once; types may contain themselves."""
-    seen, queue = {id(root): root}, [root]
-    for node in queue:
-        for child in node.children():
-            if id(child) not in seen:
-                seen[id(child)] = child
-                queue.append(child)
-    return queue
-
-
-_KINDS: dict[type[mi.Type], Any] = {
-    mi.AnyType: Any,
-    mi.NoneType: None,
-    mi.BoolType: bool,
-    mi.IntType: int,
-    mi.FloatType: float,
-    mi.StrType: str,
-    mi.BytesType: bytes,
-    mi.ByteArrayType: bytearray,
-    mi.MemoryViewType: memoryview,
-    mi.DateTimeType: datetime.datetime,
-    mi.TimeType: datetime.time,
-    mi.DateType: datetime.date,
-    mi.TimeDeltaType: datetime.timedelta,
-    mi.UUIDType: uuid.UUID,
-    mi.DecimalType: decimal.Decimal,
-}
-
-
-def _node(info: mi.Type, seen: dict[int, Object]) -> Node:
-    while isinstance(info, mi.Metadata):
-        info = info.type
-    if isinstance(info, mi.StructType | mi.DataclassType | mi.TypedDictType | mi.NamedTupleType):
-        return _record(info, seen)
-    if isinstance(info, mi.CollectionType):
-        items = Items(_limited(list[Any], min_length=info.min_length, max_length=info.max_length))
-        items.rest = _node(info.item_type, seen)
-        return items
-    if isinstance(info, mi.TupleType):
-        return _positional([_node(one, seen) for one in info.item_types], len(info.item_types), len(info.item_types))
-    if isinstance(info, mi.DictType):
-        key = _node(info.key_type, seen)
-        limits = {"min_length": info.min_length, "max_length": info.max_length}
-        table = Map(_limited(dict[key.kind, Any], **limits), key.options)  # type: ignore[name-defined]
-        table.values = _node(info.value_type, seen)
-        return table
-    if isinstance(info, mi.UnionType):
-        members = [_node(one, seen) for one in info.types]
-        options = [option for node in members if not isinstance(node, Object) for option in node.options]
-        return Choice(Union[tuple(node.kind for node in members)], options, members)  # noqa: UP007
-    return _scalar(info)
-
-
-def _scalar(info: mi.Type) -> Node:
-    if isinstance(info, mi.EnumType):
-        return Node(info.cls, [member.value for member in info.cls])
-    if isinstance(info, mi.LiteralType):
-        return Node(Literal[info.values], info.values)
-    if isinstance(info, mi.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, Secret):
-        return Node(info.cls)
-    if type(info) not in _KINDS:
-        raise Unsupported(f"type {getattr(info, 'cls', type(info).__name__)!r} is not supported")
-    return Node(_limited(_KINDS[type(info)], **msgspec.structs.asdict(info)))
-
-
-def _limited(kind: Any, **limits: Any) -> Any:
-    given = {name: value for name, value in limits.items() if value is not None}
-    return Annotated[kind, msgspec.Meta(**given)] if given else kind
-
-
-def _positional(nodes: Sequence[Node], least: int, most: int | None) -> Items:
-    items = Items(_limited(list[Any], min_length=least or None, max_length=most))
-    items.first = list(nodes)
-    return items
-
-
-def _record(info: Any, seen: dict[int, Object]) -> Node:
-    if isinstance(info, mi.NamedTupleType) or getattr(info, "array_like", False):
-        tag = [Node(Any)] if getattr(info, "tag_field", None) else []
-        nodes = [*tag, *(_node(field.type, seen) for field in info.fields)]
-        is_open = isinstance(info, mi.StructType) and not info.forbid_unknown_fields
-        return _positional(nodes, sum(field.required for field in info.fields), None if is_open else len(nodes))
-    if id(info) not in seen:
-        tag_field = getattr(info, "tag_field", None)
-        node = seen[id(info)] = Object(
-            info.cls,
-            closed=getattr(info, "forbid_unknown_fields", False),
-            tag=None if tag_field is None else (tag_field, info.tag),
-        )
-        for field in info.fields:
-            node.add(field, _node(field.type, seen))
-    return seen[id(info)]
