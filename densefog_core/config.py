@@ -6,10 +6,8 @@ A value given to `Config.apply` wins over the environment, that over ``densefog.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from densefog_core.errors import ConfigError
@@ -188,14 +186,17 @@ class Config:
             self._values[name] = self._applied[name]
         return self
 
-    def load_file(self, path: str | Path) -> Config:
+    def load_file(self, path: str | os.PathLike[str]) -> Config:
         """Read a ``densefog.toml``: settings at the top, options of plugin x below ``[plugins.x]``.
 
         Raises:
             ConfigError: it cannot be read, or a value is wrong.
         """
+        import tomllib
+
         try:
-            self._file = tomllib.loads(Path(path).read_text())
+            with open(path, "rb") as file:
+                self._file = tomllib.load(file)
         except OSError as exc:
             raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:

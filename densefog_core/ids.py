@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 
 #: The 57 letters and digits without ``0 1 I O l``.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -10,16 +10,19 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: The project of jobs that belong to no project (contract: the nil UUID in this alphabet).
 SYSTEM_PROJECT = "2" * 22
 
+# What `secrets.choice` is; importing `secrets` for it would load OpenSSL.
+_choice = random.SystemRandom().choice
+
 
 def random_chars(count: int) -> str:
     """Return ``count`` random characters of `ALPHABET`, unguessable.
 
-    57 divides no power of two, so each byte is rejected when it would favour the first letters.
+    57 divides no power of two, so bits that would favour the first letters are drawn again.
 
     Args:
         count: how many characters; 10 of them carry 58 bits.
     """
-    return "".join(secrets.choice(ALPHABET) for _ in range(count))
+    return "".join(_choice(ALPHABET) for _ in range(count))
 
 
 def new_id(prefix: str, count: int = 10) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hmac
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -69,6 +68,8 @@ class Secret(str):
         """Compare in constant time."""
         if not isinstance(other, str):
             return NotImplemented
+        import hmac
+
         mine, theirs = str.encode(self), str.encode(other)
         return hmac.compare_digest(mine, theirs)
 
