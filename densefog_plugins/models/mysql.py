@@ -15,6 +15,8 @@ from MySQLdb import OperationalError, ProgrammingError
 from MySQLdb.connections import Connection
 from sqlalchemy import Engine, event
 
+from densefog_plugins.models.aside import aside
+
 R = TypeVar("R")
 
 #: Errors of the MySQL client library: the connection was lost.
@@ -118,5 +120,4 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
         """Do what can only wait in C in a thread of gevent's pool."""
         if _get_ident() != self._home:
             return work()
-        result: R = gevent.get_hub().threadpool.apply(work)
-        return result
+        return aside(work)

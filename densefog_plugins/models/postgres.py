@@ -16,6 +16,8 @@ from gevent import monkey
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import Engine, event
 
+from densefog_plugins.models.aside import aside
+
 R = TypeVar("R")
 
 _get_ident = monkey.get_original("_thread", "get_ident")
@@ -36,7 +38,7 @@ def set_up(engine: Engine, *, cooperative: bool) -> None:
         kind = CooperativeConnection if cooperative else PatientConnection
         if cooperative:
             # Resolving a host's name waits in C.
-            connection: PatientConnection = gevent.get_hub().threadpool.apply(kind.connect, args, params)
+            connection: PatientConnection = aside(lambda: kind.connect(*args, **params))
         else:
             connection = kind.connect(*args, **params)
         connection.home, connection.read_timeout = _get_ident(), timeout
