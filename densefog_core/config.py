@@ -162,8 +162,13 @@ class Config:
         self._file: dict[str, Any] = {}
         self._file_name = ""
         self._values: dict[str, Any] = {}
+        self._wrong: dict[str, ConfigError] = {}
         for setting in CORE_SETTINGS:
-            self.declare(setting)
+            try:
+                self.declare(setting)
+            except ConfigError as exc:
+                # This runs at import, where nobody can show it as one line: `setup` and `require` raise it.
+                self._values[setting.name], self._wrong[setting.name] = setting.default, exc
 
     def setup(self, **settings: Any) -> Config:  # noqa: ANN401
         """Read the environment again, apply ``settings`` (the original takes ``gevent=True`` here); return ``CONF``."""
@@ -184,6 +189,7 @@ class Config:
             setting = self._settings.get(name)
             self._applied[name] = value if setting is None else setting.read(value, "given to apply()")
             self._values[name] = self._applied[name]
+            self._wrong.pop(name, None)
         return self
 
     def load_file(self, path: str | os.PathLike[str]) -> Config:
@@ -223,6 +229,7 @@ class Config:
         self._resolve(setting)
 
     def _resolve(self, setting: Setting) -> None:
+        self._wrong.pop(setting.name, None)
         if setting.name in self._applied:
             self._values[setting.name] = self._applied[setting.name]
             return
@@ -277,8 +284,10 @@ class Config:
         """Check that settings which have no default are set.
 
         Raises:
-            ConfigError: one is not; says how to set it.
+            ConfigError: one is not; says how to set it. Or the environment has a value that does not fit.
         """
+        for wrong in self._wrong.values():
+            raise wrong
         for name in names:
             if self._values.get(name) in (None, ""):
                 raise ConfigError(

@@ -15,7 +15,7 @@ from werkzeug.wsgi import get_input_stream
 
 from densefog_core.context import context_id_for
 from densefog_core.dispatch import Call, Reply, error_reply
-from densefog_core.errors import ValidationError, http_status
+from densefog_core.errors import ConfigError, ValidationError, http_status
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json; charset=utf-8"
 METHODS = "GET, HEAD, POST, OPTIONS"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ALWAYS = [("Content-Type", JSON), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
 
@@ -39,7 +40,7 @@ class Application:
         self.api = api
         self._limit = api.app.config.wsgi_body_limit
         self._mapped = api.app.config.http_status == "map"
-        self._proxies = tuple(ipaddress.ip_network(one, strict=False) for one in api.app.config.trusted_proxies)
+        self._proxies = tuple(_network(one) for one in api.app.config.trusted_proxies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -127,8 +128,15 @@ def _refused(environ: WSGIEnvironment, status: int, ret_code: int, message: str)
     return Response(reply.text, status, headers=[*_ALWAYS, ("X-Request-Id", context_id)])
 
 
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ConfigError(f"setting trusted_proxies: {text!r} is neither an address nor a network") from None
+
+
 @lru_cache(maxsize=4096)
-def _in_networks(address: str, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> bool:
+def _in_networks(address: str, networks: tuple[Network, ...]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -75,8 +75,11 @@ def test_a_wrong_value_is_refused_where_it_is_given(name, value, message):
 
 def test_a_wrong_value_in_the_environment_names_the_variable(monkeypatch):
     monkeypatch.setenv("WORKER_PICK_SIZE", "many")
-    with pytest.raises(ConfigError, match=r"environment WORKER_PICK_SIZE"):
-        Config()
+    config = Config()
+    for use in (config.setup, config.require):
+        with pytest.raises(ConfigError, match=r"environment WORKER_PICK_SIZE"):
+            use()
+    config.apply(pick_size=3).require()
 
 
 def test_the_value_of_a_secret_is_not_shown():
