@@ -120,10 +120,11 @@ class Plugins:
         for one in discover() if found is None else found:
             record = PluginRecord(one)
             self.records.append(record)
-            first = names.setdefault((one.group, one.name), one)
             if self._is_disabled(one):
                 record.fail("disabled", "by configuration")
-            elif first is not one:
+                continue
+            first = names.setdefault((one.group, one.name), one)
+            if first is not one and not _may_be_function(one):
                 record.fail("rejected", f"the name is taken by {first.owner}")
             else:
                 self._load(record)
@@ -157,7 +158,7 @@ class Plugins:
             record.plugin = record.found.load()
         except MissingDependency as exc:
             record.fail("unavailable", str(exc), exc)
-        except Exception as exc:  # noqa: BLE001 - whatever somebody's module raises must not stop the others
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever somebody's module raises must not stop the others
             record.fail("broken", f"its import raises {type(exc).__name__}: {exc}", exc)
         else:
             record.import_seconds = time.perf_counter() - started
@@ -167,16 +168,17 @@ class Plugins:
     def _register(self, record: PluginRecord) -> None:
         try:
             record.hooks = validate(record.plugin)
+            if self._manager.is_registered(record.plugin):
+                raise PluginError(f"it is the same object as plugin {self._manager.get_name(record.plugin)!r}")
             self._manager.register(record.plugin, name=record.name)
         except ConfigError:
             raise
-        except PluginError as exc:
+        except (PluginError, pluggy.PluginValidationError) as exc:
             record.fail("rejected", str(exc), exc)
-        except Exception as exc:  # noqa: BLE001 - as above; pluggy's own validation errors come here too
-            text = getattr(exc, "args", [exc])[0]
-            record.fail("rejected", f"{text}", exc)
-            if self._manager.has_plugin(record.name):
+            if self._manager.get_plugin(record.name) is record.plugin:
                 self._manager.unregister(name=record.name)
+        except Exception as exc:  # noqa: BLE001 - as above; its densefog_configure runs in there
+            self.drop(record, exc)
 
     def loaded(self, *groups: str) -> Iterator[PluginRecord]:
         """Yield the records of loaded entry points of ``groups`` (default: all), in order."""
@@ -241,6 +243,11 @@ class Plugins:
     def explain(self, name: str) -> str:
         """Return why a plugin called ``name`` is not loaded, as the end of a sentence, or the empty string."""
         return "".join(f"; {record}" for record in self.records if record.name == name and record.state != "loaded")
+
+
+def _may_be_function(found: Found) -> bool:
+    """Return whether the name may be an action's or a job's own: two owners of one are the registry's to refuse."""
+    return found.group != PLUGINS and ":" in found.value
 
 
 def _names(found: Found) -> set[str]:
