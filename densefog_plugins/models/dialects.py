@@ -91,8 +91,7 @@ class MySQL(Dialect):
 
     def insert_ignoring(self, table: Table) -> Insert:
         """See `Dialect.insert_ignoring`; INSERT IGNORE would also swallow values that are too long."""
-        statement = mysql.insert(table)
-        return statement.on_duplicate_key_update(id=statement.inserted.id)
+        return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
 
     def is_transient(self, error: BaseException) -> bool:
         """See `Dialect.is_transient`."""

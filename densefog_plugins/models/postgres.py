@@ -90,16 +90,34 @@ class PatientConnection(psycopg.Connection[Any]):
 class CooperativeConnection(PatientConnection):
     """A connection that waits in the loop of the thread that made it, and like any other when another thread uses it."""
 
+    _reader: Any = None
+
+    def close(self) -> None:
+        """Close it, and what watches its socket before."""
+        self._forget()
+        super().close()
+
     def _wait(self, descriptor: int, state: Wait) -> None:
         if _get_ident() != self.home:
             super()._wait(descriptor, state)
             return
         hub = gevent.get_hub()
-        timer = gevent.Timeout.start_new(self.read_timeout, self._late())
+        if self._reader is None:
+            self._reader = hub.loop.io(descriptor, int(Wait.R))
         # gevent's bits for reading and writing are psycopg's.
-        watcher = hub.loop.io(descriptor, int(state))
+        watcher = self._reader if state == Wait.R else hub.loop.io(descriptor, int(state))
+        timer = gevent.Timeout.start_new(self.read_timeout, self._late())
         try:
             hub.wait(watcher)
+        except BaseException:
+            self._forget()
+            raise
         finally:
             timer.close()
-            watcher.close()
+            if watcher is not self._reader:
+                watcher.close()
+
+    def _forget(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -89,7 +89,10 @@ class SQLJobStore:
 
     def _insert(self, execute: Callable[..., Any], jobs: Sequence[Job], *, repeated: bool) -> None:
         """Insert in a few statements: those due now get the database's time, the others their own; keyed ones may exist."""
-        now = self._dialect.now()
+        now: Any = self._dialect.now()
+        if len(jobs) > 1:
+            # mysqlclient sends many rows in one statement only when all of their values are parameters.
+            now = execute(select(now)).scalar_one()
         groups: dict[tuple[bool, bool], list[dict[str, Any]]] = {}
         for one in jobs:
             due = one.run_at <= one.created
