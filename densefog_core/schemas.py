@@ -100,6 +100,7 @@ def _inlined(top: Schema, components: Schema) -> Schema:
     """Return one schema that needs nothing from outside; what the whole is stands at its top."""
     name = top.get("$ref", "").rpartition("/")[2]
     schema = {**components[name], **{key: value for key, value in top.items() if key != "$ref"}} if name else top
-    if name and f'"#/$defs/{name}"' not in json.dumps(components, default=str):
+    if name and f'"#/$defs/{name}"' not in json.dumps(components):
         del components[name]
-    return {**schema, "$defs": components} if components else schema
+    plain: Schema = json.loads(json.dumps({**schema, "$defs": components} if components else schema))
+    return plain
