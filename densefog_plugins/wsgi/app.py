@@ -56,9 +56,7 @@ class Application:
         self, environ: WSGIEnvironment, start_response: StartResponse, action: str | None
     ) -> Iterable[bytes]:
         try:
-            body = get_input_stream(environ, max_content_length=self._limit).read(self._limit + 1)
-            if len(body) > self._limit:
-                raise RequestEntityTooLarge
+            body = get_input_stream(environ, max_content_length=self._limit).read()
         except RequestEntityTooLarge:
             message = f"the body is larger than {self._limit} bytes"
             refused = _refused(environ, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ValidationError.ret_code, message)
