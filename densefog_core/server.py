@@ -230,12 +230,13 @@ def serve(app: App, apis: list[tuple[Api, str, int]], worker: Worker | None) -> 
     if worker is not None:
         app.notifier.start()
     listening = []
-    for api, host, port in apis:
-        address = api.transport.listen(host, port)
-        listening.append(api)
-        announce(f"api {api.name} listens on {address} ({len(api.specs)} actions, pid {os.getpid()})")
     failures: list[BaseException] = []
+    # Before the first address is announced: whoever reads it may already want to stop the server.
     with _Signals() as signals:
+        for api, host, port in apis:
+            address = api.transport.listen(host, port)
+            listening.append(api)
+            announce(f"api {api.name} listens on {address} ({len(api.specs)} actions, pid {os.getpid()})")
         thread = None if worker is None else _run_worker(worker, signals, failures)
         if thread is not None:
             announce(f"worker runs jobs of {len(app.job_specs)} actions (pid {os.getpid()})")
