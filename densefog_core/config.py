@@ -229,16 +229,17 @@ class Config:
         self._resolve(setting)
 
     def _resolve(self, setting: Setting) -> None:
+        self._values[setting.name] = self._value(setting)
         self._wrong.pop(setting.name, None)
+
+    def _value(self, setting: Setting) -> Any:  # noqa: ANN401
         if setting.name in self._applied:
-            self._values[setting.name] = self._applied[setting.name]
-            return
+            return self._applied[setting.name]
         for variable in setting.environment:
             if os.environ.get(variable):
-                self._values[setting.name] = setting.read(os.environ[variable], f"environment {variable}")
-                return
+                return setting.read(os.environ[variable], f"environment {variable}")
         value = self._from_file(setting)
-        self._values[setting.name] = setting.default if value is None else setting.read(value, self._file_name)
+        return setting.default if value is None else setting.read(value, self._file_name)
 
     def _from_file(self, setting: Setting) -> Any:  # noqa: ANN401
         for name in (setting.name, *setting.aliases):
