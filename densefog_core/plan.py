@@ -125,14 +125,15 @@ def _node(info: mi.Type, seen: dict[int, Object]) -> Node:
 
 def _scalar(info: mi.Type) -> Node:
     if isinstance(info, mi.EnumType):
-        return Node(info.cls, [member.value for member in info.cls])
+        return Node(info.cls, [member.value for member in info.cls], info.cls)
     if isinstance(info, mi.LiteralType):
         return Node(Literal[info.values], info.values)
     if isinstance(info, mi.CustomType) and isinstance(info.cls, type) and issubclass(info.cls, Secret):
         return Node(info.cls)
     if type(info) not in _KINDS:
         raise Unsupported(f"type {getattr(info, 'cls', type(info).__name__)!r} is not supported")
-    return Node(_limited(_KINDS[type(info)], **msgspec.structs.asdict(info)))
+    kind = _limited(_KINDS[type(info)], **msgspec.structs.asdict(info))
+    return Node(kind, target=kind)
 
 
 def _limited(kind: Any, **limits: Any) -> Any:

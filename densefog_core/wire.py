@@ -8,6 +8,7 @@ that msgspec has refused at its first mistake.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -48,14 +49,16 @@ class Node:
 
     Attributes:
         kind: a type that the value, without what is inside it, can be converted to.
+        target: the type itself, when it is known as a whole.
         options: what an enumeration takes.
         renames: whether something in the value has another name on the wire.
     """
 
     renames = False
 
-    def __init__(self, kind: Any, options: Sequence[object] = ()) -> None:
+    def __init__(self, kind: Any, options: Sequence[object] = (), target: Any = None) -> None:
         self.kind = kind
+        self.target = target
         self.options = tuple(options)
 
     def children(self) -> Iterable[Node]:
@@ -91,6 +94,10 @@ class Node:
         return one_of(self.options) if self.options else "Not one of the values allowed"
 
 
+#: Items of an array that are looked at together before each is looked at by itself.
+_RUN = 256
+
+
 class Items(Node):
     """An array: items of one type, or one type for each position."""
 
@@ -103,21 +110,31 @@ class Items(Node):
         """Return the nodes of the items."""
         return [*self.first, *([self.rest] if self.rest else [])]
 
-    def _pairs(self, value: Sequence[Any]) -> Iterator[tuple[int, Any, Node | None]]:
-        for index, item in enumerate(value):
-            yield index, item, self.step(index)[1]
-
     def rename(self, value: Any) -> Any:
         """Rename inside the items."""
         if not isinstance(value, list | tuple):
             return value
-        return [item if node is None else node.rename(item) for _, item, node in self._pairs(value)]
+        nodes = [self.step(index)[1] for index in range(len(value))] if self.first else itertools.repeat(self.rest)
+        return [item if node is None else node.rename(item) for item, node in zip(value, nodes, strict=False)]
 
     def inside(self, value: Any, at: str) -> Iterator[Problem]:
-        """Yield what is wrong with the items."""
-        for index, item, node in self._pairs(value):
-            if node is not None:
-                yield from node.problems(item, pointer(at, index))
+        """Yield what is wrong with the items; runs of good ones are passed over quickly."""
+        for start in range(0, len(value), _RUN):
+            if self._is_good(value[start : start + _RUN]):
+                continue
+            for index, item in enumerate(value[start : start + _RUN], start):
+                node = self.step(index)[1]
+                if node is not None:
+                    yield from node.problems(item, pointer(at, index))
+
+    def _is_good(self, items: Sequence[Any]) -> bool:
+        if self.first or self.rest is None or self.rest.target is None:
+            return False
+        try:
+            convert([self.rest.rename(item) for item in items], list[self.rest.target])  # type: ignore[name-defined]
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def step(self, name: str | int) -> tuple[str | int, Node | None]:
         """Return the node of an item."""
@@ -157,8 +174,7 @@ class Object(Node):
     """
 
     def __init__(self, target: Any, *, closed: bool = False, tag: tuple[str, object] | None = None) -> None:
-        super().__init__(dict[str, Any], [tag[1]] if tag else ())
-        self.target = target
+        super().__init__(dict[str, Any], [tag[1]] if tag else (), target)
         self.closed = closed
         self.tag = tag
         self.names: dict[str, str] = {tag[0]: tag[0]} if tag else {}
