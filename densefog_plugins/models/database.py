@@ -107,7 +107,7 @@ class Database:
                 if late or not self.dialect.is_transient(exc):
                     raise
                 _logger.info("transaction repeated after: %s", self.reason(exc))
-            time.sleep(random.uniform(0, PAUSE * 2**attempt))
+            _sleep(random.uniform(0, PAUSE * 2**attempt), native=native)
         raise AssertionError("unreachable")
 
     @staticmethod
@@ -124,6 +124,13 @@ class Database:
         """Close the connections."""
         self.engine.dispose()
         self.native_engine.dispose()
+
+
+def _sleep(seconds: float, *, native: bool) -> None:
+    """Wait in gevent's loop when this thread is the loop's."""
+    monkey = sys.modules.get("gevent.monkey")
+    sleep = monkey.get_original("time", "sleep") if native and monkey is not None else time.sleep
+    sleep(seconds)
 
 
 def gevent_runs() -> bool:

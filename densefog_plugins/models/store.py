@@ -151,15 +151,17 @@ class SQLJobStore:
 
     def beat(self, leases: Sequence[Lease]) -> list[Lease]:
         """Renew leases over a connection that belongs to no greenlet; see `densefog_core.jobs.JobStore.beat`."""
+        return self._database.run(partial(self._beat, leases=leases), native=True)
+
+    def _beat(self, connection: Connection, leases: Sequence[Lease]) -> list[Lease]:
         lost: list[Lease] = []
-        with self._database.native_engine.begin() as connection:
-            for start in range(0, len(leases), BATCH):
-                batch = leases[start : start + BATCH]
-                fence = and_(job.c.status == "running", tuple_(job.c.id, job.c.trys).in_(batch))
-                beaten = connection.execute(update(job).where(fence).values(updated=self._dialect.now()))
-                if beaten.rowcount < len(batch):
-                    held = {tuple(row) for row in connection.execute(select(job.c.id, job.c.trys).where(fence))}
-                    lost += [lease for lease in batch if tuple(lease) not in held]
+        for start in range(0, len(leases), BATCH):
+            batch = leases[start : start + BATCH]
+            fence = and_(job.c.status == "running", tuple_(job.c.id, job.c.trys).in_(batch))
+            beaten = connection.execute(update(job).where(fence).values(updated=self._dialect.now()))
+            if beaten.rowcount < len(batch):
+                held = {tuple(row) for row in connection.execute(select(job.c.id, job.c.trys).where(fence))}
+                lost += [lease for lease in batch if tuple(lease) not in held]
         return lost
 
     def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:

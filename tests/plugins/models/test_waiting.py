@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_a_server_that_stops_answering_is_given_up_and_found_again(server: Serve
                 assert process.stdout.readline() == "stopped\n"
             finally:
                 for pid in others:
-                    os.kill(pid, signal.SIGCONT)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
             process.stdin.write("\n")
             process.stdin.flush()
             measured = json.loads(process.stdout.readline())
@@ -93,8 +95,9 @@ def stop_all(server: Server) -> list[int]:
     """Pause a server and the processes that it has for its connections."""
     pids = [server.pid]
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-        pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        with suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(pid, signal.SIGSTOP)
+            pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
     return pids
 
 
