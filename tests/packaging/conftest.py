@@ -35,7 +35,7 @@ def stratus_wheel(tmp_path_factory: Folder) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh(densefog_wheel: Path, tmp_path_factory: Folder) -> Venv:
-    """An environment with densefog and its dependencies, installed without a compiler; what a test adds it takes away."""
+    """An environment with densefog, installed without a compiler; what a test adds to it, it takes away again."""
     fresh = Venv(tmp_path_factory.mktemp("venv"))
     fresh.install("--only-binary", ":all:", densefog_wheel)
     return fresh

@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 import venv
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -18,11 +19,19 @@ from typing import Any
 
 from tests.integration.process import ROOT, Process, environment
 
-#: Seconds until a command that hangs fails its test; pip may have to download.
-PATIENCE = 180.0
+#: Seconds until a program that hangs fails its test, and until a build does, or a download.
+PATIENCE, BUILD_PATIENCE = 30.0, 300.0
 
 #: Becomes the program that its arguments name, so that a `Process` can be any program.
 _EXEC = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+
+#: Source of a plugin with one action, which says who it is.
+GOOD = """
+    from densefog_core import hookimpl
+    @hookimpl
+    def densefog_register_actions(registry):
+        registry.add("{action}", lambda: {{"from": __name__}})
+"""
 
 #: What a build must not find: what earlier ones left, and what is no part of a distribution.
 _LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "tests", "examples")
@@ -64,7 +73,10 @@ def write_wheel(
         **modules: source by module name.
     """
     info = f"{name.replace('-', '_')}-{version}.dist-info"
-    groups = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in entry_points.items()]
+    groups = [
+        f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in points.items())
+        for group, points in entry_points.items()
+    ]
     files = {
         **{f"{module}.py": dedent(source) for module, source in modules.items()},
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
@@ -169,11 +181,11 @@ class Done:
         self.code, self.stdout, self.stderr = code, stdout, stderr
 
     @classmethod
-    def of(cls, *command: str | Path, cwd: Path = ROOT, **variables: str) -> Done:
-        """Run a command to its end."""
+    def of(cls, *command: str | Path, cwd: Path = ROOT, patience: float = PATIENCE, **variables: str) -> Done:
+        """Run a command to its end; ``patience`` seconds at most."""
         done = subprocess.run(
             [str(part) for part in command], cwd=cwd, env=environment(**{"PYTHONPATH": "", **variables}),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience,
         )
         return cls(done.returncode, done.stdout, done.stderr)
 
@@ -183,9 +195,18 @@ class Done:
         return self
 
 
+def ask(address: str, action: str, **params: Any) -> Any:
+    """Call an action over HTTP, which must succeed, and return its data."""
+    body = json.dumps({"action": action, **params}).encode()
+    with urllib.request.urlopen(address, body, timeout=20) as response:
+        reply = json.load(response)
+    assert reply["retCode"] == 0, reply
+    return reply["data"]
+
+
 def run(*command: str | Path) -> str:
-    """Run a command, which must succeed, and return what it prints."""
-    return Done.of(*command).checked().stdout
+    """Run a command that may build or download, which must succeed, and return what it prints."""
+    return Done.of(*command, patience=BUILD_PATIENCE).checked().stdout
 
 
 def pip(*arguments: str | Path) -> str:
