@@ -46,6 +46,7 @@ class Call:
         remote_addr: the client's address, proxies that are trusted looked through.
         action: the action when the address names it instead of the body.
         pretty: indent the reply.
+        request_id: the id that the client gave the call in ``X-Request-Id``.
     """
 
     body: bytes
@@ -53,6 +54,7 @@ class Call:
     remote_addr: str | None = None
     action: str | None = None
     pretty: bool = False
+    request_id: str | None = None
 
 
 class Dispatcher:
@@ -69,7 +71,7 @@ class Dispatcher:
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
         started = time.perf_counter()
-        context_id = context_id_for(call.headers.get("X-Request-Id"))
+        context_id = context_id_for(call.request_id)
         request = Request(
             self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
         )

@@ -240,7 +240,8 @@ class TestApi(server.Api):
         """
         raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        envelope: dict[str, Any] = json.loads(self.dispatch(Call(raw, named, "127.0.0.1")).text)
+        call = Call(raw, named, "127.0.0.1", request_id=named.get("X-Request-Id"))
+        envelope: dict[str, Any] = json.loads(self.dispatch(call).text)
         return envelope
 
 

@@ -56,7 +56,7 @@ class Application:
         self, environ: WSGIEnvironment, start_response: StartResponse, action: str | None
     ) -> Iterable[bytes]:
         try:
-            body = get_input_stream(environ, max_content_length=self._limit).read()
+            body = self._read(environ)
         except RequestEntityTooLarge:
             message = f"the body is larger than {self._limit} bytes"
             refused = _refused(environ, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ValidationError.ret_code, message)
@@ -72,6 +72,7 @@ class Application:
                 self._client(environ),
                 action,
                 bool(query) and "pretty" in Request(environ).args,
+                environ.get("HTTP_X_REQUEST_ID"),
             )
         )
         payload = reply.text.encode()
@@ -80,6 +81,16 @@ class Application:
             [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id)],
         )
         return [payload]
+
+    def _read(self, environ: WSGIEnvironment) -> bytes:
+        """Return the body; werkzeug's reader is for what is chunked, wrong or too large, at ten times the cost."""
+        length = environ.get("CONTENT_LENGTH", "")
+        if not (length.isdigit() and length.isascii() and int(length) <= self._limit):
+            return get_input_stream(environ, max_content_length=self._limit).read()
+        body: bytes = environ["wsgi.input"].read(int(length))
+        if len(body) < int(length):
+            raise ClientDisconnected
+        return body
 
     def _client(self, environ: WSGIEnvironment) -> str | None:
         """Return the client's address; what proxies say of it counts only when they are trusted."""

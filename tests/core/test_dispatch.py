@@ -118,18 +118,18 @@ def test_the_traceback_is_in_the_reply_in_debug_only(app):
 
 @pytest.mark.parametrize("inbound", ["a", "A-1_2.b", "x" * 64])
 def test_a_fit_request_id_of_the_client_is_kept(app, inbound):
-    assert send(app, {"action": "Ping"}, headers={"X-Request-Id": inbound}).context_id == inbound
+    assert send(app, {"action": "Ping"}, request_id=inbound).context_id == inbound
 
 
 @pytest.mark.parametrize("inbound", ["", "x" * 65, "a b", "a\n", "é", "a;b"])
 def test_an_unfit_request_id_is_replaced(app, inbound):
-    reply = send(app, {"action": "Busy"}, headers={"X-Request-Id": inbound})
+    reply = send(app, {"action": "Busy"}, request_id=inbound)
     assert re.fullmatch(r"ctx-\d+-\w{4}", reply.context_id)
     assert json.loads(reply.text)["data"]["exceptionTag"] == reply.context_id
 
 
 def test_the_handler_sees_the_request(app):
-    reply = send(app, {"action": "Who"}, headers={"X-Request-Id": "r-1", "X-A": "b"}, remote_addr="10.0.0.1")
+    reply = send(app, {"action": "Who"}, request_id="r-1", headers={"X-A": "b"}, remote_addr="10.0.0.1")
     assert json.loads(reply.text)["data"] == {"id": "r-1", "address": "10.0.0.1", "header": "b"}
 
 
