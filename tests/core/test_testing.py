@@ -31,7 +31,7 @@ def test_enqueued_jobs_can_be_asserted_and_run():
     app = make_app(jobs={"Greet": lambda params: seen.append(params["name"])})
     app.enqueue("Greet", {"name": "Ada", "loud": True})
     assert app.assert_enqueued("Greet", name="Ada").params["loud"]
-    with pytest.raises(AssertionError, match="no pending job Greet with {'name': 'Bob'}; there are .*Ada"):
+    with pytest.raises(AssertionError, match=r"no pending job Greet with {'name': 'Bob'}; there are .*Ada"):
         app.assert_enqueued("Greet", name="Bob")
     assert app.run_jobs() == 1
     assert seen == ["Ada"]
