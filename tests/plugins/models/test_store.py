@@ -10,7 +10,7 @@ import pytest
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
-from densefog_plugins.models.sessions import session, transaction
+from densefog_plugins.models.sessions import current_session, transaction
 from densefog_plugins.models.store import SQLJobStore
 from tests.databases import KINDS, new_database
 from tests.plugins.models.stores import ACTIONS, Harness, current, make_job, memory, sql, sql_app
@@ -140,9 +140,9 @@ def test_a_keyed_job_in_a_transaction_does_not_spoil_it(at_sql: Harness) -> None
 def test_outside_of_a_transaction_the_session_is_not_joined(at_sql: Harness) -> None:
     with transaction():
         pass
-    session.rollback()
+    current_session().rollback()
     job_id = at_sql.add()
-    session.rollback()
+    current_session().rollback()
     assert at_sql.store.get(job_id) is not None
 
 
