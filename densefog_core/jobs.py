@@ -18,6 +18,7 @@ from densefog_core.context import Request, RunningJob, current_app, current_scop
 from densefog_core.errors import JobRefused, RegistrationError
 from densefog_core.errors.table import stack
 from densefog_core.ids import SYSTEM_PROJECT, new_id
+from densefog_core.redact import HIDDEN, holds_secret, redact_text
 from densefog_core.registry import Registry, did_you_mean
 
 if TYPE_CHECKING:
@@ -473,9 +474,12 @@ def keyed_id(action: str, key: str) -> str:
 
 def _check_params(action: str, params: dict[str, Any]) -> None:
     try:
-        size = len(jsontext.dumps(params).encode())
+        text = jsontext.dumps(params)
     except (TypeError, ValueError) as exc:
         raise JobRefused(f"job {action!r}: its params are not JSON ({exc}); nothing is enqueued") from None
+    if HIDDEN in text and holds_secret(params):
+        raise JobRefused(f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; pass .reveal()")
+    size = len(text.encode())
     if size > MAX_TEXT:
         raise JobRefused(
             f"job {action!r}: its params have {size} bytes and the column holds {MAX_TEXT}; "
@@ -561,8 +565,6 @@ def _storable(result: object) -> Any:  # noqa: ANN401
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
     """Return the outcome of a failed try: another one later, or the end, for which ``on_last_failure`` runs."""
-    from densefog_core.redact import redact_text
-
     text = redact_text(str(exc) or type(exc).__name__)
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))

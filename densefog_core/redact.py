@@ -43,17 +43,24 @@ def is_secret_key(name: str) -> bool:
     return any(pair in _PAIRS for pair in pairwise(singular))
 
 
-class Secret(str):
-    """A text that shows itself as ``********``: in repr, in formatting, in logs, tables and notices.
+class Secret:
+    """A text that shows itself as ``********``: in repr, in formatting, in logs, tables, notices and replies.
 
-    Use it as the type of a parameter; `reveal` gives the value.
+    Use it as the type of a parameter; only `reveal` gives the value. It is no ``str``, or whatever treats texts
+    specially, a JSON encoder or a database driver, would write it as it is.
     """
 
-    __slots__ = ()
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         """Return the value."""
-        return str.__str__(self)
+        return self._value
+
+    def __len__(self) -> int:
+        return len(self._value)
 
     def __str__(self) -> str:
         return HIDDEN
@@ -65,23 +72,27 @@ class Secret(str):
         return format(HIDDEN, spec)
 
     def __eq__(self, other: object) -> bool:
-        """Compare in constant time."""
-        if not isinstance(other, str):
-            return NotImplemented
+        """Compare with a secret or a text in constant time."""
         import hmac
 
-        mine, theirs = str.encode(self), str.encode(other)
-        return hmac.compare_digest(mine, theirs)
+        theirs = other._value if isinstance(other, Secret) else other
+        if not isinstance(theirs, str):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), theirs.encode())
 
-    def __ne__(self, other: object) -> bool:
-        equal = self.__eq__(other)
-        return equal if equal is NotImplemented else not equal
-
-    __hash__ = str.__hash__
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def jsonable(self) -> str:
         """Return what JSON shows."""
         return HIDDEN
+
+
+def holds_secret(value: object) -> bool:
+    """Return whether there is a `Secret` in nested dicts, lists and tuples."""
+    if isinstance(value, Mapping):
+        return any(map(holds_secret, value.values()))
+    return any(map(holds_secret, value)) if isinstance(value, list | tuple) else isinstance(value, Secret)
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401

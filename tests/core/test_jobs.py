@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densefog_core import current_job, enqueue, job, request
+from densefog_core import Secret, current_job, enqueue, job, request
 from densefog_core.context import Request, entered
 from densefog_core.errors import JobRefused, RegistrationError
 from densefog_core.ids import ALPHABET, SYSTEM_PROJECT, new_id
@@ -150,6 +150,7 @@ def test_a_job_belongs_to_the_project_of_the_request_or_job_that_enqueues_it():
         ("Wrok", {}, {}, "no installed package handles job 'Wrok'; did you mean 'Work'"),
         ("Work", {"a": object()}, {}, "its params are not JSON"),
         ("Work", {"a": float("nan")}, {}, "its params are not JSON"),
+        ("Work", {"a": [{"b": Secret("x")}]}, {}, r"hold a Secret, .* pass .reveal\(\)"),
         ("Work", {"a": "x" * MAX_TEXT}, {}, "the column holds 65535"),
         ("Work", {"a": "é" * (MAX_TEXT // 2)}, {}, "the column holds 65535"),
         ("Work", {}, {"try_max": 0}, "try_max must be at least 1"),

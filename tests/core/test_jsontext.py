@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from densefog_core import jsontext
 from densefog_core.jsontext import InvalidJSON
+from densefog_core.redact import Secret
 
 values = st.recursive(
     st.none()
@@ -130,6 +131,7 @@ class Shown:
         (Point(1), '{"x": 1}'),
         (Pair(1), '{"left": 1}'),
         (Shown(), '{"shown": true}'),
+        (Secret("hunter2"), '"********"'),
         ("é\u2028", '"é\u2028"'),
     ],
     ids=lambda value: type(value).__name__,

@@ -20,9 +20,9 @@ from densefog_core import Secret, action, hookimpl, params, plugins, validate_re
 from densefog_core.context import Request, entered
 from densefog_core.errors import RegistrationError, ValidationError
 from densefog_core.jsontext import dumps
+from densefog_core.params.wire import camel
 from densefog_core.redact import redact
 from densefog_core.testing import make_app
-from densefog_core.wire import camel
 
 T = TypeVar("T")
 

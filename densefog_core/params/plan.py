@@ -14,9 +14,9 @@ import msgspec
 from msgspec import inspect as mi
 
 from densefog_core.params import Unsupported, without_action
-from densefog_core.problems import MAX_PROBLEMS, refused
+from densefog_core.params.problems import MAX_PROBLEMS, refused
+from densefog_core.params.wire import Choice, Items, Map, Node, Object, camel, convert, locate
 from densefog_core.redact import Secret
-from densefog_core.wire import Choice, Items, Map, Node, Object, camel, convert, locate
 
 
 def converter(takes: Any) -> Callable[[dict[str, Any]], Any]:

@@ -13,7 +13,7 @@ from typing import Any, get_origin
 
 from densefog_core.context import request
 from densefog_core.errors import RegistrationError
-from densefog_core.problems import Problem, missing, pointer, refused
+from densefog_core.params.problems import Problem, missing, pointer, refused
 
 Params = dict[str, Any]
 Convert = Callable[[Params], Any]
@@ -49,7 +49,7 @@ def converter(takes: Any, where: str) -> Convert | None:
     """
     if is_untyped(takes):
         return None
-    from densefog_core import models, plan
+    from densefog_core.params import models, plan
 
     try:
         return models.converter(takes) if is_model(takes) else plan.converter(takes)
@@ -72,7 +72,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
     Args:
         kind: the annotation; None and Any give an empty schema, and a type that cannot be described gives ``object``.
     """
-    from densefog_core import schemas
+    from densefog_core.params import schemas
 
     return schemas.of_params(kind)
 
@@ -83,7 +83,7 @@ def result_schema(kind: Any) -> dict[str, Any]:
     Args:
         kind: the annotation; one that cannot be described gives an empty schema.
     """
-    from densefog_core import schemas
+    from densefog_core.params import schemas
 
     return schemas.of_result(kind)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from densefog_core.problems import Problem, missing, one_of, pointer, without_secrets
+from densefog_core.params.problems import Problem, missing, one_of, pointer, without_secrets
 
 #: What a member that the type does not have is called inside; no attribute can have the name.
 UNKNOWN = "\0"

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect as mi
 
-from densefog_core.models import model_schema, on_the_wire
 from densefog_core.params import is_model
-from densefog_core.plan import wire_name
+from densefog_core.params.models import model_schema, on_the_wire
+from densefog_core.params.plan import wire_name
 from densefog_core.redact import Secret, is_secret_key
 
 Schema = dict[str, Any]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from densefog_core.params import Unsupported, without_action
-from densefog_core.problems import Problem, missing, pointer, refused, without_secrets
-from densefog_core.wire import UNKNOWN, camel
+from densefog_core.params.problems import Problem, missing, pointer, refused, without_secrets
+from densefog_core.params.wire import UNKNOWN, camel
 
 Schema = dict[str, Any]
 
