@@ -84,6 +84,9 @@ class Dispatcher:
                 reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, context_id)
             except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
                 reply = self._failed(request, spec, exc, pretty=call.pretty)
+            except (SystemExit, KeyboardInterrupt) as exc:
+                # A library's sys.exit() would end the server, and every other request with it.
+                reply = self._failed(request, spec, RuntimeError(f"the handler raised {exc!r}"), pretty=call.pretty)
             return reply
         finally:
             if request._teardowns is not None:
@@ -141,6 +144,7 @@ def error_reply(
         text = jsontext.dumps({"data": data, "retCode": ret_code, "message": message}, pretty=pretty)
     except (TypeError, ValueError, RecursionError):
         _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
+        message = message.encode("utf-8", "replace").decode()
         text = jsontext.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message})
     return Reply(text, ret_code, context_id)
 

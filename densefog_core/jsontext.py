@@ -125,6 +125,10 @@ def dumps(value: object, *, pretty: bool = False) -> str:
 
     Raises:
         TypeError: something in it is not JSON.
-        ValueError: a NaN or an infinity, or a structure that contains itself.
+        ValueError: a NaN or an infinity, half of a surrogate pair, or a structure that contains itself.
     """
-    return _pretty(value) if pretty else _compact(value)
+    text = _pretty(value) if pretty else _compact(value)
+    if not text.isascii():
+        # It is UTF-8 that leaves; what cannot be written so must fail here, where its origin is known.
+        text.encode()
+    return text

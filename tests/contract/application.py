@@ -111,6 +111,10 @@ ERRORS = {
     "Registered": lambda: LibraryError("an inner matter"),
     "RegisteredRefined": lambda: RefinedLibraryError("sugar"),
     "RegisteredByBase": lambda: UnlistedLibraryError("salt"),
+    "DataThatIsNotJSON": lambda: HandleError("odd", 4778, {"odd": object()}),
+    "MessageThatIsNotText": lambda: HandleError("half a \ud800 pair", 4779),
+    "Exit": lambda: SystemExit(3),
+    "Interrupt": lambda: KeyboardInterrupt(),
     "MappedByHook": lambda: ForeignError("far away"),
 }
 
@@ -149,6 +153,7 @@ def counting() -> Iterator[int]:
 
 def broken(params: dict[str, Any]) -> dict[str, Any]:
     kinds: dict[str, Any] = {"nan": float("nan"), "inf": float("inf"), "object": object(), "bytes": b"x"}
+    kinds["surrogate"] = "\ud800"
     return {"deep": [{"down": kinds[params["kind"]]}]}
 
 

@@ -146,6 +146,23 @@ class TestUnexpected:
         assert shown.startswith("Traceback") and "in fail" in shown
 
 
+class TestOdd:
+    """Errors that are wrong themselves, or none that a server should die of."""
+
+    @pytest.mark.parametrize(("error", "ret_code"), [("DataThatIsNotJSON", 4778), ("MessageThatIsNotText", 4779)])
+    def test_what_cannot_be_sent_of_an_error_is_left_out(self, server: Server, error: str, ret_code: int):
+        reply = server.post({"action": "Fail", "error": error})
+        assert (reply.status, reply.json["retCode"]) == (200, ret_code)
+        assert reply.json["data"] == {"exceptionTag": reply.headers["x-request-id"]}
+
+    @pytest.mark.parametrize("error", ["Exit", "Interrupt"])
+    def test_a_handler_that_wants_to_end_the_process_is_answered_and_the_server_goes_on(
+        self, server: Server, error: str
+    ):
+        assert server.call("Fail", error=error)["retCode"] == 5000
+        assert server.call("Nothing")["retCode"] == 0
+
+
 class TestApplicationsOwn:
     """The three ways, and which class wins."""
 

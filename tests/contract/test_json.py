@@ -29,7 +29,7 @@ class TestOut:
     def test_a_handler_that_returns_nothing_has_null_data(self, server: Server):
         assert server.call("Nothing") == {"data": None, "retCode": 0, "message": None}
 
-    @pytest.mark.parametrize("kind", ["nan", "inf", "object", "bytes"])
+    @pytest.mark.parametrize("kind", ["nan", "inf", "object", "bytes", "surrogate"])
     @pytest.mark.parametrize("query", ["", "?pretty"])
     def test_what_is_not_json_never_leaves_and_the_log_names_the_handler(self, server: Server, kind: str, query: str):
         reply = server.post({"action": "Broken", "kind": kind}, f"/{query}")
