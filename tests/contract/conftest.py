@@ -69,7 +69,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def mapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    yield from serve(tmp_path_factory, "mapped", http_status="map", log_format="json", trusted_proxies=["127.0.0.0/8"])
+    settings = {"log_format": "json", "trusted_proxies": ["127.0.0.0/8"], "wsgi_handler_timeout": 0.5}
+    yield from serve(tmp_path_factory, "mapped", http_status="map", **settings)
 
 
 @pytest.fixture(scope="session")
