@@ -1,0 +1,128 @@
+"""Workers as they are deployed: ``densefog-serve worker``, which finds the jobs of an installed package."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+
+from densefog_core.app import App
+from densefog_core.jobs import Job, JobStore
+from densefog_plugins.models.database import database
+from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.store import SQLJobStore
+from tests.plugins.models.stores import make_app, make_job
+
+ROOT = Path(__file__).parents[3]
+
+#: Seconds until a test that waits for a worker fails.
+PATIENCE = 60.0
+
+
+def install(folder: Path, module: str) -> None:
+    """Make a distribution of ``module``, whose jobs and hooks densefog finds."""
+    info = folder / "badly_behaved-1.0.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badly-behaved\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[densefog.jobs]\nbad = {module}\n[densefog.plugins]\nbad = {module}\n")
+
+
+class Site:
+    """A database, the jobs in it, and the workers that run them.
+
+    Attributes:
+        store: the database's jobs.
+    """
+
+    def __init__(self, folder: Path, url: str, module: str = "tests.plugins.worker.jobs") -> None:
+        self.url = url
+        self._folder = folder
+        self._app: App = make_app(url)
+        self.store: JobStore = SQLJobStore(self._app)
+        self.store.init()
+        self._trace = folder / "trace"
+        self._trace.touch()
+        install(folder / "site", module)
+
+    def add(self, action: str, params: dict[str, Any] | None = None, **options: Any) -> str:
+        """Enqueue a job, due now, whose next try follows at once."""
+        return self.store.enqueue([make_job(action, params, **{"try_period": 0, **options})])[0]
+
+    def row(self, job_id: str) -> Job:
+        """Read a job."""
+        found = self.store.get(job_id)
+        assert found is not None
+        return found
+
+    def age(self, seconds: float) -> None:
+        """Let the last beats be so many seconds older."""
+        with database(self._app).engine.begin() as connection:
+            for row in connection.execute(select(job)).all():
+                past = update(job).where(job.c.id == row.id)
+                connection.execute(past.values(updated=row.updated - timedelta(seconds=seconds)))
+
+    def trace(self, *words: str) -> list[list[str]]:
+        """Return the lines of what happened that begin with these words."""
+        lines = [line.split() for line in self._trace.read_text().splitlines()]
+        return [line for line in lines if line[: len(words)] == list(words)]
+
+    @contextmanager
+    def worker(self, *options: str, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker for the block; its log is in ``log``."""
+        environment = {
+            "DB_URL": self.url, "DENSEFOG_PLUGINS": "bad", "DENSEFOG_TEST_TRACE": str(self._trace),
+            "PYTHONPATH": os.pathsep.join([str(self._folder / "site"), str(ROOT)]),
+            "WORKER_LEASE": "4", "WORKER_POLL_INTERVAL": "0.2", "DRAIN_TIMEOUT": "10",
+            **{name.upper(): str(value) for name, value in settings.items()},
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DB_", "WORKER_", "DENSEFOG_"))}
+        with (self._folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "densefog_core.cli", "worker", "--strict-plugins", *options],
+                cwd=self._folder, env={**kept, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    @property
+    def log(self) -> str:
+        """What the workers logged."""
+        return (self._folder / "log").read_text()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for what workers do."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def ended(self, *job_ids: str) -> bool:
+        """Whether jobs have ended."""
+        return all(self.row(job_id).status in ("finished", "error") for job_id in job_ids)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        database(self._app).close()
+
+
+def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+    """Ask a worker to end; return its exit code."""
+    process.send_signal(number)
+    return process.wait(PATIENCE)

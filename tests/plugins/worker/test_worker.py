@@ -1,0 +1,142 @@
+"""The worker, in processes of its own: what well-behaved jobs get, and what becomes of the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import new_database
+from tests.plugins.worker.processes import Site, stop
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """An empty database with workers to start."""
+    with new_database(request.param, request) as url:
+        site = Site(tmp_path, url)
+        yield site
+        site.close()
+
+
+@pytest.fixture(params=["sqlite"])
+def sqlite_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """The same on SQLite, for what does not depend on the database."""
+    site = Site(tmp_path, f"sqlite:///{tmp_path}/jobs.db")
+    yield site
+    site.close()
+
+
+def test_jobs_are_run_reported_on_cancelled_tried_again_and_kept_by_their_worker(site: Site) -> None:
+    """One worker for many expectations, as a lease takes seconds."""
+    long = site.add("Wait", {"seconds": 6})
+    quick = [site.add("Quick", {"answer": n}) for n in range(40)]
+    reporting = site.add("Report", {"steps": 1000})
+    failing = site.add("Fail", try_max=2)
+    slow = site.add("Wait", {"seconds": 60}, try_max=1)
+    deaf = site.add("Deaf", {"seconds": 0.5}, try_max=1)
+    unknown = site.add("Unknown")
+    started = time.monotonic()
+    with site.worker(worker_exec_timeout=8) as process:
+        site.until(lambda: site.row(reporting).result)
+        assert site.row(reporting).status == "running"
+        seen = site.row(reporting).result["step"]
+        site.until(lambda: site.row(reporting).result["step"] > seen)
+        site.store.cancel([reporting, slow])
+        cancelled = time.monotonic()
+        site.until(lambda: site.trace("interrupted", slow))
+        # The next beat tells: every quarter of a lease.
+        assert time.monotonic() - cancelled < 3
+        site.until(lambda: site.ended(long, failing, deaf, *quick))
+        assert stop(process) == 0
+    assert time.monotonic() - started < 30
+
+    assert [site.row(job_id).result for job_id in quick] == list(range(40))
+    assert [len(site.trace("started", job_id)) for job_id in quick] == [1] * 40
+    assert [len(site.trace("finished", job_id)) for job_id in quick] == [1] * 40
+
+    row = site.row(long)
+    assert (row.status, row.result, row.trys) == ("finished", "done", 1), "a lease was lost though its worker lived"
+
+    assert (site.row(slow).status, site.row(slow).error) == ("error", "cancelled")
+    assert site.trace("interrupted", slow) == [["interrupted", slow, "LeaseLost"]]
+    assert (site.row(reporting).status, site.row(reporting).error) == ("error", "cancelled")
+    assert not site.trace("finished", reporting) and not site.trace("failed", slow)
+
+    row = site.row(failing)
+    assert (row.status, row.trys, row.error) == ("error", 2, "the provider said no")
+    assert [len(site.trace(kind, failing)) for kind in ("started", "retrying", "failed")] == [2, 1, 1]
+    assert site.trace("gave-up", failing) == [["gave-up", failing, "running"]]
+
+    row = site.row(deaf)
+    assert (row.status, row.error) == ("error", "timed out after 8 s"), "except Exception swallowed the timeout"
+    assert not site.trace("swallowed")
+
+    row = site.row(unknown)
+    assert (row.status, row.trys) == ("pending", 0), "nobody handles it, and that is no try"
+    assert "jobs of action Unknown wait: no installed package handles it" in site.log
+
+
+def test_a_drain_lets_jobs_finish_and_puts_back_the_rest_at_no_cost(site: Site) -> None:
+    short = site.add("Wait", {"seconds": 1.5}, try_max=1)
+    long = site.add("Wait", {"seconds": 60}, try_max=1)
+    with site.worker(drain_timeout=3) as process:
+        site.until(lambda: len(site.trace("started")) == 2)
+        later = site.add("Quick")
+        site.until(lambda: site.ended(later))
+        started = time.monotonic()
+        process.terminate()
+        time.sleep(0.5)
+        refused = site.add("Quick")
+        assert process.wait(20) == 0
+        assert time.monotonic() - started < 6
+    assert site.row(short).status == "finished"
+    row = site.row(long)
+    assert (row.status, row.trys, row.try_max) == ("pending", 1, 2)
+    assert site.trace("interrupted", long) == [["interrupted", long, "JobShutdown"]]
+    assert not site.trace("gave-up", long)
+    assert site.row(refused).status == "pending"
+
+
+def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_others(sqlite_site: Site) -> None:
+    """Under ``--processes 2``: what a process takes down with it runs again in another."""
+    site = sqlite_site
+    bad = {action: site.add(action, try_max=2) for action in ("Spin", "Die", "Hold")}
+    others = [site.add("Wait", {"seconds": 0.5}, try_max=50) for _ in range(10)]
+    # One at a time, so that each starts when it is claimed.
+    with site.worker("--processes", "2", worker_exec_timeout=1.5, worker_pick_size=1, drain_timeout=1):
+        site.until(lambda: site.ended(*bad.values(), *others))
+    errors = {action: site.row(job_id).error for action, job_id in bad.items()}
+    assert errors["Spin"] == "timed out after 1.5 s; its handler did not yield"
+    assert errors["Die"] == "worker lost (try 2 of 2)"
+    # Not even the heartbeat runs: only the end of its lease tells.
+    assert errors["Hold"] == "worker lost (try 2 of 2)"
+    for job_id in bad.values():
+        row = site.row(job_id)
+        assert (row.status, row.trys) == ("error", 2)
+        assert len(site.trace("started", job_id)) == 2
+        assert len(site.trace("gave-up", job_id)) == 1
+    assert len(site.trace("lost", bad["Die"])) == 1
+    assert {site.row(job_id).status for job_id in others} == {"finished"}
+    assert {len(site.trace("finished", job_id)) for job_id in others} == {1}
+    assert "Timeout (0:00:0" in site.log and "jobs.py" in site.log, "the stacks of a stuck process are shown"
+
+
+def test_a_worker_that_starts_leaves_alone_what_others_run_and_takes_over_from_the_dead(site: Site) -> None:
+    """4 processes start on 200 jobs of dead workers and 50 of live ones."""
+    dead = [site.add("Quick") for _ in range(200)]
+    assert len(site.store.claim(200, {"Quick"})) == 200
+    site.age(60)
+    live = [site.add("Quick") for _ in range(50)]
+    leases = [job.lease for job in site.store.claim(50, {"Quick"})]
+    with site.worker("--processes", "2"), site.worker("--processes", "2"):
+        deadline = time.monotonic() + 30
+        while not site.ended(*dead):
+            assert time.monotonic() < deadline, site.log
+            assert site.store.beat(leases) == []
+            time.sleep(0.2)
+    assert {site.row(job_id).trys for job_id in dead} == {2}
+    assert {(site.row(job_id).status, site.row(job_id).trys) for job_id in live} == {("running", 1)}
+    assert not [line for job_id in live for line in site.trace("started", job_id)]
