@@ -310,7 +310,7 @@ def make_app(
         *plugins: objects or modules with ``@hookimpl`` functions.
         actions: handlers by action, served by the API ``public``.
         jobs: handlers by action.
-        store: the job store; a new `MemoryStore` by default.
+        store: the job store, or the name that one of the plugins registers; a new `MemoryStore` by default.
         **settings: settings, applied to a `Config` of its own.
     """
 
@@ -329,7 +329,7 @@ def make_app(
             for name, handler in (jobs or {}).items():
                 registry.add(name, handler)
 
-    config = Config().apply(app_root=".", log_dir="-", store="testing")
+    config = Config().apply(app_root=".", log_dir="-", store=store if isinstance(store, str) else "testing")
     app = TestApp(config.apply(**settings))
     app.load(found=[], plugins=[Parts(), *plugins])
     app.start()

@@ -1,7 +1,7 @@
 """Store ``models``: jobs and resources in a SQL database, through SQLAlchemy.
 
-Application authors import from here: ``from densefog_plugins.models import Base, ResourceModel, session, transaction``. Nothing
-of SQLAlchemy is imported before one of these names is used.
+Application authors import from here: ``from densefog_plugins.models import Base, ResourceModel, session,
+transaction``. Nothing of SQLAlchemy is imported before one of these names is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Base": "base",
     "ResourceModel": "resource",
+    "ResourceMixin": "resource",
+    "Timestamps": "resource",
+    "list_index": "resource",
     "session": "sessions",
+    "savepoint": "sessions",
     "transaction": "sessions",
     "lock_for_update": "sessions",
 }

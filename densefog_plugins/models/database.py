@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
 
 from densefog_core.context import current_app
 from densefog_core.errors import ConfigError
 from densefog_core.redact import redact_text
 from densefog_plugins.models.dialects import DIALECTS
 from densefog_plugins.models.engine import create_engine
+from densefog_plugins.models.lockwaits import limit_lock_waits
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -73,7 +73,6 @@ class Database:
         native_engine: one without a pool, for threads outside of gevent's loop; it may block.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
-        sessions: makes sessions.
     """
 
     def __init__(self, config: Config) -> None:
@@ -82,8 +81,8 @@ class Database:
         self.embedded = not (config.db_url or config.db_host)
         self.engine = create_engine(self.url, cooperative=gevent_runs())
         self.native_engine = create_engine(self.url, pooled=False)
+        limit_lock_waits(self.engine, config.db_lock_timeout)
         self.dialect = DIALECTS[self.engine.dialect.name]()
-        self.sessions: sessionmaker[Session] = sessionmaker(self.engine, expire_on_commit=False)
 
     def run(self, work: Callable[[Connection], R], *, read_only: bool = False, native: bool = False) -> R:
         """Run ``work`` in a transaction of its own, and again when the database says that it may be repeated.

@@ -69,7 +69,8 @@ class MySQL(Dialect):
 
     #: Deadlock, lock wait timeout, snapshot changed (MariaDB), and the server or the connection gone.
     TRANSIENT = frozenset({1213, 1205, 1020, 1053, 1077, 1079, 1180, 1927, 2002, 2003, 2006, 2013, 2055})
-    LOCK_TIMEOUT = 1205
+    #: A deadlock's victim could not have its locks either; it has lost its transaction, too.
+    LOCK_TIMEOUT = frozenset({1205, 1213})
     #: The column's character set does not have a character, as MySQL says it; the value is too long.
     UNSTORABLE = frozenset({1366, 1406})
 
@@ -103,7 +104,7 @@ class MySQL(Dialect):
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""
-        return _mysql_code(error) == self.LOCK_TIMEOUT
+        return _mysql_code(error) in self.LOCK_TIMEOUT
 
 
 class PostgreSQL(Dialect):
@@ -138,7 +139,7 @@ class PostgreSQL(Dialect):
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""
-        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
+        return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in ("55P03", "40P01")
 
 
 def _mysql_code(error: BaseException) -> int | None:

@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import ClassVar, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
-from sqlalchemy import String, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, String, select, update
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
+from densefog_core.context import current_app
 from densefog_core.errors import iaas_error
 from densefog_core.ids import new_id
+from densefog_core.jobs import utcnow
 from densefog_plugins.models.base import Base
-from densefog_plugins.models.sessions import current_session, locking
+from densefog_plugins.models.sessions import current_session, locking, transaction
 
 DELETED = ("deleted", "ceased")
 BUSY_SUFFIX = "ing"
 
 
-class ResourceModel(Base):
-    """A resource that belongs to a project and has a status; subclass it with a table of one's own.
+class Timestamps:
+    """When a row was created and last changed; put it before the other bases.
+
+    A project's list, newest first, is read from one index, which a class that has ``__table_args__`` of its own adds
+    with `list_index`.
+
+    Attributes:
+        created: naive UTC, whole seconds.
+        updated: the same.
+    """
+
+    created: Mapped[datetime] = mapped_column(default=utcnow)
+    updated: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> Any:  # noqa: ANN401
+        return (list_index(cls.__tablename__),) if "__tablename__" in vars(cls) else ()  # type: ignore[attr-defined]
+
+
+def list_index(table: str) -> Index:
+    """Return the index that a list of a project's resources is read from, for a class's ``__table_args__``."""
+    return Index(f"ix_{table}_list", "project_id", "created", "id", "status")
+
+
+class ResourceMixin:
+    """A resource that belongs to a project and has a status, on an application's own declarative base.
 
     The table has at least ``id``, ``project_id`` and ``status``. A status that ends with ``ing`` means that a job is at
     work on the resource.
 
     Attributes:
         id_prefix: what `new_id` begins identifiers with, for example ``vol-``.
+        searched: names of the columns that a list's ``searchWord`` looks into.
         id: primary key.
         project_id: the project that owns the resource.
         status: what state it is in.
     """
 
-    __abstract__ = True
     id_prefix: ClassVar[str] = "res-"
+    searched: ClassVar[tuple[str, ...]] = ("id",)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     project_id: Mapped[str] = mapped_column(String(32), index=True)
@@ -52,8 +82,9 @@ class ResourceModel(Base):
             lock: lock the row until the transaction ends.
 
         Raises:
-            ResourceNotFound: there is none, or it is deleted for good.
+            ResourceNotFound: there is none; or it is another project's, under ``hide_foreign_resources``.
             ResourceNotBelongsToProject: it is another project's.
+            DBLockTimeoutError: the row's lock was not to be had in time.
         """
         return cls.get_many([resource_id], project_id=project_id, lock=lock)[0]
 
@@ -63,15 +94,26 @@ class ResourceModel(Base):
     ) -> list[Self]:
         """Return resources in the order of their ids; see `get`. Rows are locked in one order by everybody."""
         query = select(cls).where(cls.id.in_(resource_ids)).order_by(cls.id)
+        if project_id is not None:
+            # In SQL, so that nobody can lock what is another's.
+            query = query.where(cls.project_id == project_id)
         if lock or locking():
             query = query.with_for_update().execution_options(populate_existing=True)
         found = {one.id: one for one in current_session().scalars(query)}
         for resource_id in resource_ids:
             if resource_id not in found:
-                raise iaas_error.ResourceNotFound(resource_id)
+                raise cls._absent(resource_id, project_id)
             if project_id is not None:
+                # MySQL's usual collations compare without case.
                 found[resource_id].must_belongs_project(project_id)
         return [found[resource_id] for resource_id in resource_ids]
+
+    @classmethod
+    def _absent(cls, resource_id: str, project_id: str | None) -> iaas_error.BaseIaasException:
+        if project_id is not None and not current_app().config.hide_foreign_resources:
+            if current_session().scalar(select(cls.id).where(cls.id == resource_id)) == resource_id:
+                return iaas_error.ResourceNotBelongsToProject(resource_id)
+        return iaas_error.ResourceNotFound(resource_id)
 
     def must_belongs_project(self, project_id: str) -> None:
         """Raise ResourceNotBelongsToProject unless the project owns the resource."""
@@ -121,10 +163,32 @@ class ResourceModel(Base):
         Raises:
             ResourceActionForbiden: another request or job was faster.
         """
+        cls = type(self)
         allowed = [self.status] if from_ is None else list(from_)
-        changed = current_session().execute(
-            update(type(self)).where(type(self).id == self.id, type(self).status.in_(allowed)).values(status=status)
-        )
-        if changed.rowcount != 1:  # type: ignore[attr-defined]
+        values: dict[str, Any] = {"status": status}
+        if isinstance(self, Timestamps):
+            values["updated"] = utcnow()
+        guarded = update(cls).where(cls.id == self.id, cls.status.in_(allowed)).values(**values)
+        with transaction() as session:
+            # "evaluate" tells the session, which a savepoint that is rolled back must undo, too.
+            changed = session.execute(guarded.execution_options(synchronize_session="evaluate")).rowcount == 1
+            if not changed and self in session:
+                session.expire(self, list(values))
+        if not changed:
             raise iaas_error.ResourceActionForbiden(self.id)
-        self.status = status
+        for name, value in values.items():
+            set_committed_value(self, name, value)
+
+    def soft_delete(self) -> None:
+        """Mark it as deleted; the row stays, and lists show it only to those who ask for deleted ones.
+
+        Raises:
+            ResourceActionForbiden: another request or job was faster.
+        """
+        self.transition("deleted")
+
+
+class ResourceModel(ResourceMixin, Base):
+    """A resource on densefog's own base; subclass it with a table of one's own, and `Timestamps` before it."""
+
+    __abstract__ = True

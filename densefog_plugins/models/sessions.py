@@ -27,6 +27,8 @@ _logger = logging.getLogger("densefog.models")
 
 #: Execution option of what sessions do; the job store answers lock timeouts itself.
 _OPTION = "densefog_session"
+#: Where a session keeps what `after_commit` was given.
+_CALLBACKS = "densefog_after_commit"
 
 
 class _Engines(NamedTuple):
@@ -53,15 +55,16 @@ def _translate(context: ExceptionContext) -> None:
     error, connection = context.sqlalchemy_exception, context.connection
     if connection is None or not isinstance(error, DBAPIError) or not is_lock_timeout(error):
         return
-    if connection.get_execution_options().get(_OPTION):
+    # SQLite's BEGIN is tried again by the engine.
+    if connection.get_execution_options().get(_OPTION) and not str(context.statement).startswith("BEGIN"):
         raise DBLockTimeoutError from context.original_exception
 
 
 class ScopedSession(Session):
     """A session that knows what it has open.
 
-    On SQLite a transaction that writes takes the one write lock when it begins, and one that reads must not wait for it: so
-    the first statement decides which of the two it is, and within `transaction` all of them write.
+    On SQLite a transaction that writes takes the one write lock when it begins, and one that reads must not wait for
+    it: so the first statement decides which of the two it is, and within `transaction` all of them write.
 
     Attributes:
         depth: how many `transaction` blocks are around what runs here.
@@ -76,7 +79,6 @@ class ScopedSession(Session):
         self.depth = 0
         self.doomed: BaseException | None = None
         self.wrote = False
-        event.listen(self, "after_transaction_end", _forget)
 
     def get_bind(self, mapper: Any = None, *, clause: Any = None, **options: Any) -> Engine:  # noqa: ANN401
         """Return the engine for a statement; no ``clause`` means a flush."""
@@ -86,10 +88,9 @@ class ScopedSession(Session):
             self._chosen = self._engines.reading if reads and not self.depth else self._engines.writing
         return self._chosen
 
-
-def _forget(session: ScopedSession, ended: SessionTransaction) -> None:
-    if ended.parent is None:
-        session._chosen, session.wrote = None, False
+    def forget(self) -> None:
+        """A transaction has ended."""
+        self._chosen, self.wrote = None, False
 
 
 class _Held(NamedTuple):
@@ -110,8 +111,8 @@ def _here() -> ScopedSession | None:
 def current_session() -> ScopedSession:
     """Return the session of this request, job or thread; made when first asked for.
 
-    The session of a request or job is closed when that ends; one made outside of both, or in a thread or greenlet of its own,
-    when the outermost `transaction` around it ends.
+    The session of a request or job is closed when that ends; one made outside of both, or in a thread or greenlet of
+    its own, when the outermost `transaction` around it ends.
     """
     found = _here()
     if found is None:
@@ -146,13 +147,25 @@ def in_transaction() -> bool:
 
 def after_commit(session: Session, callback: Callable[[], object]) -> None:
     """Call ``callback`` once, when the session commits next; a rollback forgets it."""
-    callbacks: list[Callable[[], object]] = session.info.setdefault("after_commit", [])
-    if not callbacks:
-        event.listen(session, "after_transaction_end", partial(_call_back, callbacks), once=False)
-    callbacks.append(callback)
+    session.info.setdefault(_CALLBACKS, []).append(callback)
 
 
-class transaction(ContextDecorator):  # noqa: N801 - used like a function, as a decorator and in a with statement
+@event.listens_for(Session, "after_commit")
+def _committed(session: Session) -> None:
+    if not session.in_nested_transaction():
+        for callback in session.info.pop(_CALLBACKS, ()):
+            callback()
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, ended: SessionTransaction) -> None:
+    if ended.parent is None:
+        session.info.pop(_CALLBACKS, None)
+        if isinstance(session, ScopedSession):
+            session.forget()
+
+
+class transaction(ContextDecorator):
     """Commit what the block writes, all or nothing; joins the transaction that is open already, if there is one.
 
     Works as a decorator and as a context manager, which gives the session::
@@ -164,10 +177,107 @@ class transaction(ContextDecorator):  # noqa: N801 - used like a function, as a 
         @transaction
         def create(...): ...
 
-    An ActionsPartialSuccessError that has results says that something was done: it commits, and is raised all the same. When
-    any other exception ends a block that joined, the outermost one rolls back even if that exception was caught in between.
+    An ActionsPartialSuccessError that has results says that something was done: it commits, and is raised all the
+    same. When any other exception ends a block that joined, the outermost one rolls back even if that exception was
+    caught in between, unless that was around a `savepoint`.
 
     Raises:
         DBLockTimeoutError: a row lock was not to be had in time.
         RuntimeError: a block that joined failed, and the outermost one ended as if it had not.
     """
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:  # noqa: ANN401, D102
+        instance = super().__new__(cls)
+        return instance if function is None else instance(function)
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()
+
+    def __enter__(self) -> ScopedSession:
+        self._owned = _here() is None and (current_scope() is None or _session.get() is not None)
+        found = current_session()
+        if found.depth == 0 and found.in_transaction():
+            # What was only read so far must not fix the snapshot, nor SQLite's read lock, of what is written now.
+            found.commit()
+        found.depth += 1
+        return found
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        found = current_session()
+        found.depth -= 1
+        if found.depth:
+            found.doomed = found.doomed or (None if _commits(error) else error)
+            return
+        doomed, found.doomed = found.doomed, None
+        try:
+            if not _commits(error):
+                found.rollback()
+                if isinstance(error, DBAPIError) and is_lock_timeout(error):
+                    raise DBLockTimeoutError from error
+            elif doomed is not None:
+                raise RuntimeError(
+                    "rolled back: a transaction that joined this one failed and the error was caught; catch it around "
+                    "savepoint()"
+                ) from doomed
+            else:
+                found.commit()
+        except BaseException:
+            found.rollback()
+            raise
+        finally:
+            if self._owned:
+                close_session()
+
+
+def _commits(error: BaseException | None) -> bool:
+    return error is None or (isinstance(error, ActionsPartialSuccessError) and bool(error.results))
+
+
+@contextmanager
+def savepoint() -> Iterator[ScopedSession]:
+    """Undo the block alone when it raises; whoever catches that within `transaction` keeps what was done before it."""
+    found = current_session()
+    doomed = found.doomed
+    try:
+        with found.begin_nested():
+            yield found
+    except BaseException:
+        found.doomed = doomed
+        raise
+
+
+@contextmanager
+def lock_for_update() -> Iterator[None]:
+    """Within the block, ``Model.get(...)`` locks the rows that it reads until the transaction ends.
+
+    Raises:
+        DBLockTimeoutError: a row lock was not to be had in time.
+    """
+    token = _locking.set(True)
+    try:
+        yield
+    finally:
+        _locking.reset(token)
+
+
+def locking() -> bool:
+    """Return whether `lock_for_update` is around here."""
+    return _locking.get()
+
+
+class _SessionProxy:
+    """Stands for the current session; attribute access goes through."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(current_session(), name)
+
+    def __repr__(self) -> str:
+        return repr(current_session())
+
+
+if TYPE_CHECKING:
+    session: Session
+else:
+    session = _SessionProxy()

@@ -1,0 +1,31 @@
+"""The little cloud, on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from densefog_core.context import set_current_app
+from densefog_core.testing import TestApp
+from tests.databases import KINDS, new_database
+from tests.plugins.models.cloud import cloud, empty
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shared_cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestApp]:
+    """An application of each database in turn; the plugins and jobs are what the module's ``PARTS`` says."""
+    parts = getattr(request.module, "PARTS", {})
+    with new_database(request.param, request, tmp_path_factory.mktemp("cloud")) as url:
+        with cloud(url, *parts.get("plugins", ()), **{key: parts[key] for key in parts.keys() - {"plugins"}}) as app:
+            yield app
+
+
+@pytest.fixture
+def app(shared_cloud: TestApp) -> Iterator[TestApp]:
+    """The application, without rows."""
+    before = set_current_app(shared_cloud)
+    empty(shared_cloud)
+    yield shared_cloud
+    empty(shared_cloud)
+    set_current_app(before)
