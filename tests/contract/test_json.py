@@ -6,8 +6,26 @@ import json
 import re
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.contract.conftest import Server
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("ab\"\\ü:"), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+#: Bits of JSON in any order: mostly broken, sometimes not.
+BITS = st.lists(
+    st.sampled_from(['{', '}', '[', ']', '"', ':', ',', '"a"', '"action"', '"Nothing"', '1', '-',
+                     '0', 'e9', '.', 'null', 'NaN', ' ', '\\', '\\ud800', '\\u0061', '\x00', 'ü'])
+).map("".join)  # fmt: skip
+over_a_socket = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 
 
 class TestOut:
@@ -37,6 +55,25 @@ class TestOut:
         assert b"NaN" not in reply.body and b"Infinity" not in reply.body
         assert server.logged(reply.headers["x-request-id"])
         server.logged("__main__.broken returned something that is not JSON")
+
+
+class TestAnything:
+    @over_a_socket
+    @given(value=VALUES, ascii_only=st.booleans())
+    def test_every_value_comes_back_as_it_went(self, server: Server, value: object, ascii_only: bool):
+        body = json.dumps({"action": "Echo", "value": value}, ensure_ascii=ascii_only).encode()
+        reply = server.post(body)
+        assert reply.json["retCode"] == 0
+        assert reply.json["data"]["params"]["value"] == value
+
+    @over_a_socket
+    @given(body=st.binary() | BITS.map(str.encode) | BITS.map(lambda bits: f'{{"action":"Nothing",{bits}}}'.encode()))
+    def test_every_body_is_answered_and_what_is_taken_is_json(self, server: Server, body: bytes):
+        envelope = server.post(body).json
+        assert list(envelope) == ["data", "retCode", "message"]
+        assert envelope["retCode"] in (0, 4000, 4110)
+        if envelope["retCode"] == 0:
+            assert json.loads(body)["action"] == "Nothing"
 
 
 class TestIn:

@@ -1,6 +1,6 @@
-"""An application of a few lines, which its tests install into a folder: actions that wait, jobs that leave a trace.
+"""An application of a few lines, which its tests install into a folder: an action that waits, jobs that leave a trace.
 
-Jobs write what they do into the file ``trace``; ``Gated`` waits until there is a file ``gate``.
+Jobs write what they do into the file ``trace``; ``Nap`` and ``Gated`` wait until there is a file ``gate``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ def trace(*words: object) -> None:
 
 
 @action
-def nap(params: dict) -> dict:
+def nap() -> dict:
     """Wait, as a handler that asks a provider does."""
     logger.info("napping")
-    time.sleep(params["seconds"])
-    return {"slept": params["seconds"]}
+    while not (Path(CONF.app_root) / "gate").exists():
+        time.sleep(0.02)
+    return {"slept": True}
 
 
 @action
