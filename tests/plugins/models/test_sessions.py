@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -305,3 +308,19 @@ def test_a_transaction_takes_no_more_statements_than_its_work(app: TestApp) -> N
     with statements(app) as seen, transaction():
         Disk.get(one, lock=True).transition("resizing")
     assert [statement.split()[0] for statement in seen] == ["SELECT", "UPDATE"]
+
+
+# -- under gevent ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.chaos)])
+def test_twenty_greenlets_with_row_locks_leave_nothing_open(mariadb_url: str, seconds: int) -> None:
+    command = [sys.executable, "-m", "tests.plugins.models.greenlets", mariadb_url, str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["sum"] == 6 * 1000
+    assert (result["checked_out"], result["open"]) == (0, 0)
+    assert result["done"] > 50 * seconds
+    assert min(result["failed"], result["timed_out"]) > 0
+    assert result["longest_gap"] < 1
