@@ -110,17 +110,16 @@ class Process:
 
     def end(self) -> None:
         """Drain it when it runs, and kill it when that takes too long."""
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
-            try:
+        try:
+            if self.popen.poll() is None:
+                self.popen.send_signal(signal.SIGTERM)
                 self.popen.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
-                raise
-        self._reader.join(PATIENCE)
-        assert self.popen.stderr is not None
-        self.popen.stderr.close()
+        finally:
+            self.popen.kill()
+            self.popen.wait()
+            self._reader.join(PATIENCE)
+            assert self.popen.stderr is not None
+            self.popen.stderr.close()
 
 
 def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:

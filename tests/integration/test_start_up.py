@@ -66,7 +66,6 @@ def test_a_plugin_that_is_not_installed(refuse: Refuse):
         ("WORKER_PICK_SIZE", "many", "pick_size"),
         ("DENSEFOG_HTTP_STATUS", "perhaps", "http_status"),
         ("DENSEFOG_TRANSPORT", "carrier-pigeon", "carrier-pigeon"),
-        ("DENSEFOG_STORE", "attic", "attic"),
         ("DENSEFOG_TRUSTED_PROXIES", "everybody", "trusted_proxies"),
         ("NOTIFY_CHANNELS", "smoke", "smoke"),
     ],
@@ -81,7 +80,7 @@ def test_a_settings_file_that_is_none(refuse: Refuse, tmp_path: Path):
     assert "cannot read" in refuse("--config", "nowhere.toml")
 
 
-@pytest.mark.parametrize("what", [("api",), ("worker",), ()], ids=["api", "worker", "both"])
+@pytest.mark.parametrize("what", [("api",), ()], ids=["api", "both"])
 def test_a_database_that_cannot_be_reached(refuse: Refuse, what: tuple[str, ...]):
     line = refuse(*what, DB_URL="sqlite:////no/such/folder/cloud.db")
     assert "database" in line and "/no/such/folder/cloud.db" in line
@@ -120,13 +119,10 @@ def test_a_table_that_lacks_a_column(refuse: Refuse, tmp_path: Path):
     [
         ("{}", "empty"),
         ("[1]", "must be a dict"),
-        ("None", "must be a dict"),
         ("{'Hello': 3}", "'Hello'.*not a function"),
         ("{'Hello': lambda one, two: None}", "'Hello'.*cannot be called"),
-        ("{'Hello': lambda *, key: None}", "'Hello'.*cannot be called"),
         ("{'Hello': wait}", "'Hello'.*async"),
         ("{'CreateVolumes': print_all}", "'CreateVolumes'.*twice.*stratus 1"),
-        ("{3: print_all}", "3"),
         ("nowhere", "NameError"),
     ],
 )
@@ -138,7 +134,7 @@ def test_routes_that_cannot_be_served(refuse: Refuse, tmp_path: Path, routes: st
     assert re.search(says, line), line
 
 
-@pytest.mark.parametrize("what", ["shop:routes", "shop", "apu", "worker shop:routes", "api worker"])
+@pytest.mark.parametrize("what", ["shop:routes", "apu", "worker shop:routes"])
 def test_words_that_mean_nothing(refuse: Refuse, what: str):
     refuse(*what.split())
 
