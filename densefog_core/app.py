@@ -17,7 +17,7 @@ from densefog_core.context import Request, RunningJob, find_app, set_current_app
 from densefog_core.discovery import ACTIONS, JOBS, Found
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.hookspecs import hookimpl
-from densefog_core.jobs import JobEvent, JobRegistry, JobSpec, JobStore, new_job
+from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
 from densefog_core.notify import ChannelFactory, Notifier
 from densefog_core.plugins import PluginRecord, Plugins, fatal
 from densefog_core.registry import Registry
@@ -71,6 +71,7 @@ class Page:
 TransportFactory = Callable[[Any], Transport]
 WorkerFactory = Callable[..., Worker]
 StoreFactory = Callable[["App"], JobStore]
+HeaderSource = Callable[[str, Mapping[str, str]], Iterable[tuple[str, str]]]
 
 
 class _Core:
@@ -95,6 +96,8 @@ class App:
         notifier: tells channels of failed jobs.
         access_log: where each call's line goes.
         pages: answers to GET by path; each is given the `Api` that is asked. Plugins add theirs at start-up.
+        response_headers: functions of a request's method and headers that return more headers for its response.
+            Plugins add theirs at start-up.
         apis: each `Api` of this process by name.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
@@ -113,6 +116,7 @@ class App:
         self.notifier = Notifier(self)
         self.access_log = logs.AccessLog()
         self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
+        self.response_headers: list[HeaderSource] = []
         self.apis: dict[str, Any] = {}
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
@@ -136,6 +140,7 @@ class App:
         self.plugins.discover(found)
         for plugin in plugins:
             self.plugins.add(plugin)
+        self.plugins.add_parts()
         with self.actions.owned_by("densefog"):
             builtin.register(self.actions)
         conflicts = [error for record in list(self.plugins.loaded()) if (error := self._register(record))]
@@ -189,6 +194,7 @@ class App:
             set_current_app(self)
             self.plugins.register_core(_Core())
             self._observers = self.plugins.implementations("densefog_job_event")
+            self._job_params = self.plugins.implementations("densefog_job_params")
             for record, startup in self.plugins.implementations("densefog_startup"):
                 try:
                     startup(app=self)
@@ -242,7 +248,13 @@ class App:
 
     def enqueue(self, action: str, params: Mapping[str, Any] | None = None, **options: Any) -> str:  # noqa: ANN401
         """Enqueue a job in this application; see `densefog_core.enqueue`."""
-        return self.store.enqueue([new_job(self.job_specs, action, params, **options)])[0]
+        return self.store.enqueue([self.new_job(action, params, **options)])[0]
+
+    def new_job(self, action: str, params: Mapping[str, Any] | None = None, **options: Any) -> Job:  # noqa: ANN401
+        """Return the record of a new job, with what plugins add to its params; see `densefog_core.enqueue`."""
+        for _, more in self._job_params:
+            params = {**(params or {}), **(more(action=action) or {})}
+        return new_job(self.job_specs, action, params, **options)
 
     def call_job(self, running: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
         """Run a job's handler, through the hook when a plugin wraps it."""
@@ -287,6 +299,16 @@ class App:
             except Exception as exc:  # noqa: BLE001 - a check that fails says that something is wrong
                 checks[record.name] = f"{type(exc).__name__}: {exc}"
         return checks
+
+    def gauges(self) -> dict[str, float]:
+        """Return the figures of this process that its plugins measure."""
+        figures: dict[str, float] = {}
+        for record, measure in self.plugins.implementations("densefog_gauges"):
+            try:
+                figures.update(measure(app=self) or {})
+            except Exception:
+                _logger.exception("%s failed to measure itself", record.found.owner)
+        return figures
 
 
 def register_handlers(registry: ActionRegistry | JobRegistry, record: PluginRecord, mark: str) -> None:

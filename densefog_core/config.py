@@ -143,6 +143,8 @@ CORE_SETTINGS = (
             help="Seconds after which ended jobs are deleted; unset keeps them."),
     Setting(name="drain_timeout", type=float, default=30.0, env=("DRAIN_TIMEOUT",), minimum=0,
             help="Seconds that running requests and jobs get at shutdown."),
+    Setting(name="drain_delay", type=float, default=0.0, env=("DRAIN_DELAY",), minimum=0,
+            help="Seconds before that in which an API answers but is not ready, so that load balancers notice."),
     Setting(name="notify_channels", type=list, env=("NOTIFY_CHANNELS",), help="Channels that are told of failed jobs."),
     Setting(name="notify_allow_http", type=bool, default=False, env=("NOTIFY_ALLOW_HTTP",),
             help="Let channels send to http addresses."),

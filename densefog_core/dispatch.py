@@ -57,6 +57,25 @@ class Call:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RequestEvent:
+    """A call was answered; what ``densefog_request_event`` observers are given.
+
+    Attributes:
+        request: the call.
+        action: the action's name, or None when the API has no such action: what clients make up is not in here.
+        ret_code: how it was answered.
+        seconds: how long it took.
+        size: bytes of the reply.
+    """
+
+    request: Request
+    action: str | None
+    ret_code: int
+    seconds: float
+    size: int
+
+
 class Dispatcher:
     """Serves the actions of one API."""
 
@@ -67,6 +86,7 @@ class Dispatcher:
         self._debug = debug
         self._call_action = app.action_caller()
         self._access: Callable[[str, str, str, int, float, int], None] = app.access_log.write
+        self._observers = app.plugins.implementations("densefog_request_event")
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
@@ -93,11 +113,20 @@ class Dispatcher:
                 request.teardown()
             # A transport that ends a handler at its deadline raises through here: there is a line, but no reply.
             ret_code, size = (reply.ret_code, _bytes(reply.text)) if reply is not None else (INTERNAL_CODE, 0)
+            seconds = time.perf_counter() - started
             self._access(
-                request.remote_addr or "-", request.project_id or "-", request.action or "-",
-                ret_code, time.perf_counter() - started, size,
+                request.remote_addr or "-", request.project_id or "-", request.action or "-", ret_code, seconds, size
             )
+            if self._observers:
+                self._emit(RequestEvent(request, None if spec is None else spec.name, ret_code, seconds, size))
             _scope.reset(token)
+
+    def _emit(self, event: RequestEvent) -> None:
+        for record, observe in self._observers:
+            try:
+                observe(event=event)
+            except Exception:
+                _logger.exception("%s failed on the event of a call", record.found.owner)
 
     def _find(self, request: Request, call: Call) -> ActionSpec:
         params = _body(call.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from densefog_core.app import App, StoreFactory, TransportFactory, WorkerFactory
     from densefog_core.config import Config
     from densefog_core.context import Request, RunningJob
+    from densefog_core.dispatch import RequestEvent
     from densefog_core.errors import ErrorTable
     from densefog_core.jobs import JobEvent, JobRegistry
     from densefog_core.notify import ChannelFactory
@@ -45,6 +46,38 @@ def densefog_configure(config: Config) -> None:
         ...         config.declare(Setting(name="meter_url", plugin="meter", default="http://127.0.0.1:9"))
         >>> make_app(Metered()).config.meter_url
         'http://127.0.0.1:9'
+    """
+
+
+@hookspec
+def densefog_parts(config: Config) -> Iterable[object] | None:
+    """Return further plugin objects, which take part because the settings ask for them.
+
+    Called once at start-up, when every plugin's settings are declared. A wrapper that is registered costs something in
+    each call even when it does nothing; one that nobody asked for is not registered, and what it needs not imported.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        Objects with ``@hookimpl`` methods; they belong to the plugin that returns them.
+
+    Raises:
+        MissingDependency: stops start-up: what the settings ask for needs a package that is not installed.
+
+    Example:
+        >>> class Wrapper:
+        ...     @hookimpl(wrapper=True)
+        ...     def densefog_call_action(self, request, handler):
+        ...         return {**(yield), "wrapped": True}
+        >>> class Optional:
+        ...     @hookimpl
+        ...     def densefog_parts(self, config):
+        ...         return [Wrapper()] if config.debug else []
+        >>> make_app(Optional(), actions={"Ping": lambda: {}}, debug=True).api().call("Ping")
+        {'wrapped': True}
+        >>> make_app(Optional(), actions={"Ping": lambda: {}}).plugins.is_wrapped("densefog_call_action")
+        False
     """
 
 
@@ -258,6 +291,29 @@ def densefog_call_action(request: Request, handler: Callable[[Request], Any]) ->
     """
 
 
+@hookspec
+def densefog_request_event(event: RequestEvent) -> None:
+    """Observe how calls of actions were answered.
+
+    Called after each call, when at least one plugin implements it; also for calls that no handler saw, because
+    the action is unknown or the body is wrong. An observer that raises is logged with its plugin's name.
+
+    Args:
+        event: ``event.request``, ``event.action``, ``event.ret_code``, ``event.seconds``, ``event.size``; fields may
+            be added.
+
+    Example:
+        >>> class Auditor:
+        ...     seen = []
+        ...     @hookimpl
+        ...     def densefog_request_event(self, event):
+        ...         Auditor.seen.append((event.action, event.ret_code))
+        >>> _ = make_app(Auditor()).api("public").post({"action": "Steal"})
+        >>> Auditor.seen
+        [(None, 4000)]
+    """
+
+
 @hookspec(firstresult=True)
 def densefog_call_job(job: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
     """Run a job's handler; wrap it as `densefog_call_action` is wrapped.
@@ -280,6 +336,29 @@ def densefog_call_job(job: RunningJob, handler: Callable[[RunningJob], Any]) -> 
         >>> job_id = app.enqueue("Greet")
         >>> app.run_jobs(), app.store.get(job_id).result
         (1, 'HELLO')
+    """
+
+
+@hookspec
+def densefog_job_params(action: str) -> Mapping[str, Any] | None:
+    """Add to the params of a job that is being enqueued; they are stored in its row and come back with each try.
+
+    Called in the request or job that enqueues it.
+
+    Args:
+        action: the job's.
+
+    Returns:
+        Members to add, or None; begin their names with ``_``, so that they are nobody else's.
+
+    Example:
+        >>> class Origin:
+        ...     @hookimpl
+        ...     def densefog_job_params(self, action):
+        ...         return {"_origin": "moon"}
+        >>> app = make_app(Origin(), jobs={"Greet": lambda params: params["_origin"]})
+        >>> app.store.get(app.enqueue("Greet", {"name": "Ada"})).params
+        {'name': 'Ada', '_origin': 'moon'}
     """
 
 
@@ -366,4 +445,26 @@ def densefog_health(kind: str) -> Mapping[str, str | None] | None:
         ...         return {"disk": None if kind == "live" else "full"}
         >>> make_app(Disk()).health("ready")["disk"]
         'full'
+    """
+
+
+@hookspec
+def densefog_gauges(app: App) -> Mapping[str, float] | None:
+    """Return figures that go up and down, such as connections in use.
+
+    Called every few seconds when metrics are on; it must not wait for anything.
+
+    Args:
+        app: the application.
+
+    Returns:
+        Figures of this process by name, in lower case with the unit at the end.
+
+    Example:
+        >>> class Tank:
+        ...     @hookimpl
+        ...     def densefog_gauges(self, app):
+        ...         return {"tank_litres": 12.5}
+        >>> make_app(Tank()).gauges()
+        {'tank_litres': 12.5}
     """

@@ -530,7 +530,7 @@ def enqueue_many(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
         Their ids, in order.
     """
     app = current_app()
-    return app.store.enqueue([new_job(app.job_specs, **fields) for fields in jobs])
+    return app.store.enqueue([app.new_job(**fields) for fields in jobs])
 
 
 def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:

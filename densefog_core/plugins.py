@@ -64,6 +64,7 @@ class PluginRecord:
         error: the exception behind it, for its traceback.
         plugin: the imported object.
         hooks: names of the hooks that it implements.
+        parts: names under which pluggy knows what its ``densefog_parts`` returned.
         import_seconds: how long its import took.
     """
 
@@ -73,6 +74,7 @@ class PluginRecord:
     error: BaseException | None = None
     plugin: Any = None
     hooks: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     import_seconds: float = 0.0
 
     @property
@@ -143,6 +145,30 @@ class Plugins:
             raise PluginError(str(record)) from record.error
         return record
 
+    def add_parts(self) -> None:
+        """Register what the settings ask for: the objects that ``densefog_parts`` returns.
+
+        Raises:
+            PluginError: one of them needs a package that is not installed.
+        """
+        for record, parts in self.implementations("densefog_parts"):
+            try:
+                for part in parts(config=self._config) or ():
+                    self._add_part(record, part)
+            except MissingDependency as exc:
+                raise PluginError(f"{record.found.owner} is turned on by its settings, and {exc}") from exc
+            except Exception as exc:
+                if fatal(exc):
+                    raise
+                self.drop(record, exc)
+
+    def _add_part(self, record: PluginRecord, part: object) -> None:
+        hooks = validate(part)
+        name = f"{record.name}/{len(record.parts) + 1}"
+        self._manager.register(part, name=name)
+        record.parts.append(name)
+        record.hooks = sorted({*record.hooks, *hooks})
+
     def _is_disabled(self, found: Found) -> bool:
         if _names(found) & {normalized(name) for name in self._config.disabled_plugins}:
             return True
@@ -192,8 +218,12 @@ class Plugins:
         The functions take the hook's arguments by name, those that they declare.
         """
         functions = {impl.plugin_name: impl for impl in getattr(self.hook, hook).get_hookimpls()}
-        loaded = self.loaded(PLUGINS)
-        return [(record, _caller(functions[record.name])) for record in loaded if record.name in functions]
+        return [
+            (record, _caller(functions[name]))
+            for record in self.loaded(PLUGINS)
+            for name in (record.name, *record.parts)
+            if name in functions
+        ]
 
     def register_core(self, plugin: object) -> None:
         """Register the core's own implementations, which have no record."""
@@ -210,7 +240,8 @@ class Plugins:
         else:
             record.fail("broken", f"it raises {type(error).__name__}: {error}", error)
         if record.found.group == PLUGINS:
-            self._manager.unregister(name=record.name)
+            for name in (record.name, *record.parts):
+                self._manager.unregister(name=name)
 
     def check(self) -> None:
         """Apply the two failure policies: what is named stops start-up, what is merely installed is logged.

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -265,11 +266,17 @@ def _run_worker(worker: Worker, signals: _Signals, failures: list[BaseException]
 
 
 def drain(app: App, apis: list[Api], worker: Worker | None) -> None:
-    """Stop accepting, finish what runs within ``drain_timeout`` seconds, put back the rest."""
+    """Be ready no more, stop accepting, finish what runs within ``drain_timeout`` seconds, put back the rest."""
     app.draining = True
-    timeout = app.config.drain_timeout
-    announce(f"draining, {timeout:g} s at most")
-    stops = [threading.Thread(target=api.transport.stop, args=(timeout,)) for api in apis]
+    timeout, delay = app.config.drain_timeout, app.config.drain_delay if apis else 0
+    announce(f"draining, {timeout + delay:g} s at most")
+
+    def stop_accepting(api: Api) -> None:
+        # A load balancer asks only now and then, and sends requests until it learns that this server is not ready.
+        time.sleep(delay)
+        api.transport.stop(timeout)
+
+    stops = [threading.Thread(target=stop_accepting, args=(api,)) for api in apis]
     if worker is not None:
         stops.append(threading.Thread(target=worker.stop, args=(timeout,)))
     for stop in stops:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
@@ -40,10 +40,13 @@ class Application:
         self.api = api
         self._limit = api.app.config.wsgi_body_limit
         self._mapped = api.app.config.http_status == "map"
+        self._more_headers = api.app.response_headers
         self._proxies = tuple(_network(one) for one in api.app.config.trusted_proxies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        if self._more_headers:
+            start_response = self._with_more_headers(environ, start_response)
         if environ["REQUEST_METHOD"] == "POST":
             path = environ["PATH_INFO"]
             if path in ("/", ""):
@@ -82,6 +85,16 @@ class Application:
         )
         return [payload]
 
+    def _with_more_headers(self, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+        """Return a ``start_response`` that adds the headers of plugins."""
+        given = cast("Mapping[str, str]", EnvironHeaders(environ))
+        more = [header for source in self._more_headers for header in source(environ["REQUEST_METHOD"], given)]
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ANN401 - PEP 3333
+            return start_response(status, [*headers, *more], exc_info)
+
+        return start
+
     def _read(self, environ: WSGIEnvironment) -> bytes:
         """Return the body; werkzeug's reader is for what is chunked, wrong or too large, at ten times the cost."""
         length = environ.get("CONTENT_LENGTH", "")
@@ -112,6 +125,8 @@ class Application:
         if page is not None:
             answer = page(self.api)
             return Response(answer.body, answer.status, headers=marked, content_type=answer.content_type)
+        if request.method == "OPTIONS" and request.path[1:] in self.api.specs:
+            return Response(status=204, headers={"Allow": "POST, OPTIONS", **marked})
         if request.path != "/" and request.path not in self.api.app.pages:
             message = f"there is nothing at this address; actions go to POST / of {request.host}"
             return _refused(request.environ, HTTPStatus.NOT_FOUND, 4000, message)
