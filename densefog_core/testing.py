@@ -75,7 +75,8 @@ class MemoryStore:
         now = self._clock()
         with self._lock:
             for one in jobs:
-                run_at = now if one.run_at <= one.created else one.run_at
+                # As far from now as it was from the job's making: the clock may be set to another time.
+                run_at = now + max(one.run_at - one.created, timedelta())
                 copy = json.loads(json.dumps(one.params))
                 self.jobs.setdefault(one.id, replace(one, params=copy, run_at=run_at, created=now, updated=now))
         if any(one.run_at <= one.created for one in jobs):
