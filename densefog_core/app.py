@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
-from densefog_core import builtin, logs
+from densefog_core import builtin, logs, notify_durable
 from densefog_core.actions import ActionRegistry
 from densefog_core.config import CONF, Config
 from densefog_core.context import Request, RunningJob, find_app, set_current_app
@@ -143,6 +143,9 @@ class App:
         self.plugins.add_parts()
         with self.actions.owned_by("densefog"):
             builtin.register(self.actions)
+        if self.config.notify_durable:
+            with self.jobs.owned_by("densefog"):
+                notify_durable.register(self.jobs)
         conflicts = [error for record in list(self.plugins.loaded()) if (error := self._register(record))]
         if conflicts:
             raise conflicts[0]

@@ -15,6 +15,7 @@ from densefog_core.app import App, get_app
 from densefog_core.cli import common_options, configure, fail
 from densefog_core.errors import StartupError
 from densefog_core.job_commands import jobs
+from densefog_core.notify_commands import notify
 from densefog_core.plugins import PluginRecord
 from densefog_core.tables import as_json, show
 
@@ -185,3 +186,4 @@ def check() -> None:
 
 
 main.add_command(jobs)
+main.add_command(notify)

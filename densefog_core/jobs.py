@@ -162,6 +162,7 @@ class JobFilter:
 
     Attributes:
         search: part of the action or the id.
+        updated_since: naive UTC; jobs written then or later.
         limit: rows of a page, 1 to 100.
         reverse: newest first.
     """
@@ -172,6 +173,7 @@ class JobFilter:
     project_id: str | None = None
     resource_id: str | None = None
     search: str | None = None
+    updated_since: datetime | None = None
     limit: int = 20
     offset: int = 0
     reverse: bool = True
@@ -185,6 +187,7 @@ class JobFilter:
             and (self.project_id is None or job.project_id == self.project_id)
             and (self.resource_id is None or self.resource_id in job.resource_ids)
             and (not self.search or self.search in job.action or self.search in job.id)
+            and (self.updated_since is None or job.updated >= self.updated_since)
         )
 
 

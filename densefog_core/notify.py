@@ -3,77 +3,37 @@
 from __future__ import annotations
 
 import logging
-import queue
+import re
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+import traceback
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
+from densefog_core.errors import ConfigError
 from densefog_core.jobs import Job, JobEvent
+from densefog_core.notices import TOPICS, Channel, Count, DeliveryError, Notification, Topic
+from densefog_core.notify_durable import NOTIFY, Teller
+from densefog_core.notify_queue import QUEUE_SIZE, Outbox, secrets_of
+from densefog_core.notify_storm import Storm
+from densefog_core.redact import redact_text
+from densefog_core.registry import did_you_mean
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from densefog_core.app import App
     from densefog_core.config import Config
 
-Topic = Literal["started", "failed", "gave_up", "recovered", "finished", "lost"]
+__all__ = [
+    "QUEUE_SIZE", "TOPICS", "Channel", "ChannelFactory", "Count", "DeliveryError", "FunctionChannel", "LogChannel",
+    "Notification", "Notifier", "Topic",
+]  # fmt: skip
 
-#: Notices that wait for one channel; more are dropped, and counted in the log.
-QUEUE_SIZE = 1000
+#: Frames and characters of an exception that a notice carries.
+MAX_FRAMES, MAX_TRACEBACK = 4, 2000
 
 _logger = logging.getLogger("densefog.notify")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """What a channel is given to send; secrets are redacted already. Fields may be added.
-
-    Attributes:
-        topic: ``failed``, a try failed and another follows; ``gave_up``, the last try failed; ``recovered``, a job
-            finished after failed tries; ``lost``, a worker died during the last try; ``started`` and ``finished``.
-        job: the job's record as the try saw it.
-        error: text of the failure, or the empty string.
-        is_last_chance: whether the try was the last one.
-        host: name of the machine that the worker runs on.
-    """
-
-    topic: Topic
-    job: Job
-    error: str = ""
-    is_last_chance: bool = False
-    host: str = ""
-
-    @property
-    def title(self) -> str:
-        """One line: what happened to which job."""
-        which = f"{self.job.action} {self.job.id}"
-        last = ", the last one" if self.is_last_chance else ""
-        return {
-            "started": f"job {which} started",
-            "finished": f"job {which} finished",
-            "recovered": f"job {which} finished after {self.job.trys - 1} failed tries",
-            "lost": f"job {which} was lost: its worker died in the last try",
-        }.get(self.topic, f"job {which} failed (try {self.job.trys} of {self.job.try_max}{last})")
-
-    @property
-    def text(self) -> str:
-        """The title, and the facts below it."""
-        facts = {"project": self.job.project_id, "host": self.host, "context": self.job.id[-4:], "error": self.error}
-        return "\n".join([self.title, *(f"{name}: {value}" for name, value in facts.items() if value)])
-
-
-@runtime_checkable
-class Channel(Protocol):
-    """Sends notices somewhere."""
-
-    @property
-    def topics(self) -> Iterable[str]:
-        """The topics that it wants."""
-
-    def send(self, notification: Notification) -> None:
-        """Send one notice; whatever it raises is logged, with the channel's name."""
-
 
 ChannelFactory = Callable[["Config"], Channel | None]
 
@@ -98,42 +58,8 @@ class LogChannel:
 
     def send(self, notification: Notification) -> None:
         """Log one notice, as an error when the job has ended."""
-        level = logging.ERROR if notification.topic in ("gave_up", "lost") else logging.WARNING
+        level = logging.ERROR if notification.is_end else logging.WARNING
         _logger.log(level, "%s", notification.text.replace("\n", "; "))
-
-
-class _Outbox:
-    """One channel with its queue and the thread that empties it."""
-
-    def __init__(self, name: str, channel: Channel) -> None:
-        self.name = name
-        self.channel = channel
-        self.topics = frozenset(channel.topics)
-        self._queue: queue.Queue[Notification | None] = queue.Queue(QUEUE_SIZE)
-        self._thread = threading.Thread(target=self._run, name=f"notify-{name}", daemon=True)
-        self._thread.start()
-
-    def put(self, notification: Notification) -> None:
-        try:
-            self._queue.put_nowait(notification)
-        except queue.Full:
-            _logger.error("channel %s is too slow; dropped: %s", self.name, notification.title)
-
-    def stop(self, deadline: float) -> None:
-        try:
-            self._queue.put(None, timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Full:
-            pass
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        if left := self._queue.qsize():
-            _logger.error("channel %s: %d notices were not sent before shutdown", self.name, left)
-
-    def _run(self) -> None:
-        while (notification := self._queue.get()) is not None:
-            try:
-                self.channel.send(notification)
-            except Exception as exc:  # noqa: BLE001 - a broken channel must not harm jobs or other channels
-                _logger.error("channel %s could not send %r: %s", self.name, notification.title, exc)
 
 
 class Notifier:
@@ -141,8 +67,9 @@ class Notifier:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._outboxes: list[_Outbox] = []
+        self._outboxes: list[Outbox] = []
         self._host = socket.gethostname()
+        self._teller: Teller | None = None
         self._started = False
 
     def start(self) -> None:
@@ -152,42 +79,99 @@ class Notifier:
             RegistrationError: a channel is unknown.
             ConfigError: a named channel's settings are missing, or wrong.
         """
-        from densefog_core.errors import ConfigError
-
         if self._started:
             return
         self._started = True
-        named = self._app.config.notify_channels
+        for name, channel in self.channels():
+            self.add(channel, name)
+        if self._app.config.notify_durable:
+            self._teller = Teller(self._app)
+
+    def channels(self, *names: str) -> Iterator[tuple[str, Channel]]:
+        """Make channels; see `start`.
+
+        Args:
+            *names: those that are wanted, instead of what the settings say.
+        """
+        named = names or self._app.config.notify_channels
         for name in self._app.channels if named is None else named:
             channel = self._app.pick(self._app.channels, name)(self._app.config)
             if channel is not None:
-                self.add(channel, name)
+                yield name, channel
             elif named is not None:
                 raise ConfigError(f"notify_channels names {name!r}, but its settings are not present")
 
     def add(self, channel: Channel | Callable[[Notification], object], name: str | None = None) -> None:
-        """Add one channel, or a function that is called with each `Notification` of a failure."""
-        name = name or str(getattr(channel, "__name__", type(channel).__name__))
+        """Add one channel, or a function that is called with each `Notification` of a failure.
+
+        Raises:
+            ConfigError: ``<name>_topics`` or ``<name>_rate`` is wrong.
+        """
+        name = self._unique(name or str(getattr(channel, "__name__", type(channel).__name__)))
         made = channel if isinstance(channel, Channel) else FunctionChannel(channel)
-        self._outboxes.append(_Outbox(name, made))
+        topics, rate = self._options(name, made)
+        storm = Storm(rate, self._app.config.notify_window)
+        self._outboxes.append(Outbox(name, made, topics, storm, secrets_of(self._app.config)))
+
+    def _unique(self, name: str) -> str:
+        taken = sum(outbox.name.partition("#")[0] == name for outbox in self._outboxes)
+        return f"{name}#{taken + 1}" if taken else name
+
+    def _options(self, name: str, channel: Channel) -> tuple[list[str], int]:
+        """Read the settings that every channel has."""
+        from densefog_core.config import Setting
+
+        config, plugin = self._app.config, re.sub(r"\W", "_", name.partition("#")[0])
+        config.declare(Setting(name=f"{plugin}_topics", type=list, plugin=plugin,
+                               help=f"Topics that channel {name} is told of; unset takes its own."))
+        config.declare(Setting(name=f"{plugin}_rate", type=int, plugin=plugin, minimum=0,
+                               help=f"Notices a minute to channel {name}; unset takes notify_rate."))
+        topics, rate = getattr(config, f"{plugin}_topics"), getattr(config, f"{plugin}_rate")
+        for topic in topics or ():
+            if topic not in TOPICS:
+                hint = did_you_mean(topic, TOPICS)
+                raise ConfigError(f"setting {plugin}_topics: unknown topic {topic!r}{hint}; known: {', '.join(TOPICS)}")
+        return list(channel.topics) if topics is None else topics, config.notify_rate if rate is None else rate
+
+    def outbox(self, name: str) -> Outbox | None:
+        """Return the outbox of a channel, or None when it is not used here."""
+        return next((one for one in self._outboxes if one.name == name), None)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return, by channel, how many notices were sent, failed and dropped, are waiting and held back."""
+        return {outbox.name: outbox.counts() for outbox in self._outboxes}
 
     def handle(self, event: JobEvent) -> None:
         """Make a notice of an event and queue it for the channels; never blocks."""
         topic = _topic(event)
-        if topic is None or not self._outboxes:
+        if topic is None or event.job.action == NOTIFY:
             return
-        notification = Notification(
-            topic=topic, job=event.job, error=event.error, host=self._host,
-            is_last_chance=event.kind in ("failed", "lost"),
-        )
-        for outbox in self._outboxes:
-            if topic in outbox.topics:
+        if self._teller is not None and topic in ("gave_up", "lost"):
+            self._teller.wake()
+            return
+        outboxes = [outbox for outbox in self._outboxes if topic in outbox.topics]
+        if outboxes:
+            notification = self.notice(topic, event.job, event.error, event.exception)
+            for outbox in outboxes:
                 outbox.put(notification)
+
+    def notice(
+        self, topic: Topic, job: Job, error: str = "", exception: BaseException | None = None
+    ) -> Notification:
+        """Return the notice of what happened to a job."""
+        return Notification(
+            topic=topic, job=job, error=error, host=self._host, is_last_chance=topic in ("gave_up", "lost"),
+            failure=_failure(error, exception), traceback="" if exception is None else _last_lines(exception),
+        )
 
     def stop(self, timeout: float) -> None:
         """Send what waits, for ``timeout`` seconds at most."""
         deadline = time.monotonic() + timeout
+        if self._teller is not None:
+            self._teller.stop()
         outboxes, self._outboxes = self._outboxes, []
+        for outbox in outboxes:
+            outbox.close(deadline)
         for outbox in outboxes:
             outbox.stop(deadline)
 
@@ -199,3 +183,27 @@ def _topic(event: JobEvent) -> Topic | None:
         "started": "started", "retrying": "failed", "failed": "gave_up", "finished": "finished", "lost": "lost",
     }
     return topics.get(event.kind)
+
+
+def _failure(error: str, exception: BaseException | None) -> str:
+    """Return what two failures have in common: exception type and last frame, or the text without its numbers."""
+    if exception is None:
+        return re.sub(r"\w*\d[\w-]*", "#", error.partition("\n")[0])[:100]
+    name = type(exception).__qualname__
+    frame = _last_frame(exception.__traceback__)
+    if frame is None:
+        return name
+    code = frame.tb_frame.f_code
+    return f"{name} at {code.co_filename.rpartition('/')[2]}:{frame.tb_lineno} in {code.co_name}"
+
+
+def _last_frame(frame: TracebackType | None) -> TracebackType | None:
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame
+
+
+def _last_lines(exception: BaseException) -> str:
+    """Return an exception's last frames, without secrets; what it was raised from is left out."""
+    lines: Any = traceback.format_exception(type(exception), exception, exception.__traceback__, -MAX_FRAMES, False)
+    return redact_text("".join(lines).rstrip())[-MAX_TRACEBACK:]

@@ -391,5 +391,7 @@ def _conditions(which: JobFilter) -> Iterable[ColumnElement[bool]]:
         yield job.c.params.contains(f'"{which.resource_id}"', autoescape=True)
     if which.search:
         yield or_(job.c.action.contains(which.search, autoescape=True), job.c.id.contains(which.search, autoescape=True))
+    if which.updated_since is not None:
+        yield job.c.updated >= which.updated_since
 
 

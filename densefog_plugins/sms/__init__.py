@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from densefog_core.registry import Registry
 
 SETTINGS = (
-    Setting(name="notify_sms_url", env=("NOTIFY_SMS_URL", "NOTIFY_SMS_UR"), help="Address of the gateway."),
-    Setting(name="notify_sms_key", env=("NOTIFY_SMS_KEY",), help="Key that the gateway knows us by."),
-    Setting(name="notify_sms_secret", env=("NOTIFY_SMS_SECRET",), secret=True, help="The key's secret."),
-    Setting(name="notify_sms_mobiles", type=list, env=("NOTIFY_SMS_MOBILES", "NOTIFY_SMS_MOBILE"),
-            help="Numbers that messages go to."),
-    Setting(name="notify_sms_key_header", default="X-Le-Key", help="Header that carries the key."),
-    Setting(name="notify_sms_secret_header", default="X-Le-Secret", help="Header that carries the secret."),
-)
+    Setting(name="sms_url", plugin="sms", aliases=("notify_sms_url",), env=("NOTIFY_SMS_URL", "NOTIFY_SMS_UR"),
+            help="Address of the gateway."),
+    Setting(name="sms_key", plugin="sms", aliases=("notify_sms_key",), env=("NOTIFY_SMS_KEY",),
+            help="Key that the gateway knows us by."),
+    Setting(name="sms_secret", plugin="sms", aliases=("notify_sms_secret",), env=("NOTIFY_SMS_SECRET",), secret=True,
+            help="The key's secret."),
+    Setting(name="sms_mobiles", plugin="sms", type=list, aliases=("notify_sms_mobiles",),
+            env=("NOTIFY_SMS_MOBILES", "NOTIFY_SMS_MOBILE"), help="Numbers that messages go to."),
+    Setting(name="sms_key_header", plugin="sms", aliases=("notify_sms_key_header",), default="X-Le-Key",
+            help="Header that carries the key."),
+    Setting(name="sms_secret_header", plugin="sms", aliases=("notify_sms_secret_header",), default="X-Le-Secret",
+            help="Header that carries the secret."),
+)  # fmt: skip
 
 
 @hookimpl
@@ -37,7 +42,7 @@ def densefog_register_channels(registry: Registry[ChannelFactory]) -> None:
 
 def make_channel(config: Config) -> Channel | None:
     """Return the channel, or None when its settings are absent."""
-    if not (config.notify_sms_url and config.notify_sms_mobiles):
+    if not (config.sms_url and config.sms_mobiles):
         return None
     from densefog_plugins.sms.channel import SMSChannel
 

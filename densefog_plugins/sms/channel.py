@@ -17,20 +17,21 @@ class SMSChannel:
     topics = ("failed", "gave_up", "lost")
 
     def __init__(self, config: Config) -> None:
-        self._url = check_url(config, "notify_sms_url", config.notify_sms_url)
-        self._mobiles = ",".join(config.notify_sms_mobiles)
+        self._url = check_url(config, "sms_url", config.sms_url)
+        self._mobiles = ",".join(config.sms_mobiles)
         self._headers = {"Content-Type": "application/json"}
-        if config.notify_sms_key:
-            self._headers[config.notify_sms_key_header] = config.notify_sms_key
-        if config.notify_sms_secret:
-            self._headers[config.notify_sms_secret_header] = config.notify_sms_secret
+        if config.sms_key:
+            self._headers[config.sms_key_header] = config.sms_key
+        if config.sms_secret:
+            self._headers[config.sms_secret_header] = config.sms_secret
 
-    def send(self, notification: Notification) -> None:
-        """Send one notice.
+    def send(self, notification: Notification) -> str:
+        """Send one notice; return what the gateway answered.
 
         Raises:
             DeliveryError: the gateway did not take it.
         """
-        text = f"{notification.title}: {notification.error}"[:MAX_TEXT]
-        body = jsontext.dumps({"content": text, "tos": self._mobiles}).encode()
-        post(self._url, body, self._headers, what="the SMS gateway")
+        error = " ".join(notification.error.split())
+        text = f"{notification.title}: {error}" if error else notification.title
+        body = jsontext.dumps({"content": text[:MAX_TEXT], "tos": self._mobiles}).encode()
+        return post(self._url, body, self._headers, what="the SMS gateway").decode("utf-8", "replace")
