@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gevent import getcurrent
 
+from densefog_core.context import context_id_for
 from densefog_plugins.wsgi.body import read_chunked, read_sized
 from densefog_plugins.wsgi.gateway import Exchange
 from densefog_plugins.wsgi.http1 import HEAD_END, Request, check_unfinished, parse_head
@@ -67,7 +68,9 @@ class Connection:
         peer: The client's address and port, as ``accept`` gives them.
     """
 
-    __slots__ = ("_greenlet", "_peer", "_readable", "_served", "_server", "_sock", "buffer", "deadline", "phase")
+    __slots__ = (
+        "_context_id", "_greenlet", "_peer", "_readable", "_served", "_server", "_sock", "buffer", "deadline", "phase",
+    )  # fmt: skip
 
     def __init__(self, server: Server, sock: GreenSocket, peer: tuple[str, int]) -> None:
         self._server = server
@@ -76,6 +79,7 @@ class Connection:
         self._greenlet = getcurrent()
         self._readable = server.hub.loop.io(sock.fileno(), _READABLE)
         self._served = 0
+        self._context_id: str | None = None
         self.buffer = b""
         self.phase = Phase.IDLE
         self.deadline = math.inf
@@ -166,12 +170,15 @@ class Connection:
 
     def _serve_one(self) -> bool:
         """Read and answer one request; return whether another may follow."""
+        self._context_id = None
         head = self._read_head()
         server = self._server
         environ = server.environ.copy()
         environ["REMOTE_ADDR"] = self._peer[0]
         environ["REMOTE_PORT"] = str(self._peer[1])
         request = parse_head(head, environ, server.limits)
+        # The application takes it for the client's own, so that a refusal in its place has the id that its logs have.
+        self._context_id = environ["HTTP_X_REQUEST_ID"] = context_id_for(environ.get("HTTP_X_REQUEST_ID"))
         body = self._read_body(request) if request.length else b""
         if request.length < 0:
             environ["CONTENT_LENGTH"] = str(len(body))
@@ -258,7 +265,7 @@ class Connection:
             self._abort()
         persistent = request.persistent and request.http11 and not self.draining
         with_body = environ["REQUEST_METHOD"] != "HEAD"
-        self.send(refusal(500, _FAILURE, close=not persistent, with_body=with_body))
+        self.send(refusal(500, _FAILURE, self._context_id, close=not persistent, with_body=with_body))
         return persistent
 
     def _time_out(self) -> None:
@@ -278,7 +285,7 @@ class Connection:
     def _refuse(self, error: Refusal) -> None:
         """Answer a refused request."""
         with suppress(Disconnected, Interrupt):
-            self.send(refusal(error.status, error.message))
+            self.send(refusal(error.status, error.message, self._context_id))
             self._linger()
 
     def _linger(self) -> None:

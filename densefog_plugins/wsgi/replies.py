@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 
-from densefog_core.context import new_context_id
+from densefog_core.context import context_id_for
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -130,17 +130,20 @@ def encode_head(lines: Iterable[str], count: int) -> bytes:
         raise BadReply("a header's value is not Latin-1") from None
 
 
-def refusal(status: int, message: str, *, close: bool = True, with_body: bool = True) -> bytes:
+def refusal(
+    status: int, message: str, context_id: str | None = None, *, close: bool = True, with_body: bool = True
+) -> bytes:
     """Return a whole reply with the contract's envelope.
 
     Args:
         status: 4xx blames the client (retCode 4110), 5xx the server (5000).
         message: The envelope's message.
+        context_id: The request's id, where one is known.
         close: Whether the reply announces the end of the connection.
         with_body: False for the reply to a HEAD request.
     """
     ret_code = _CLIENT_FAULT if status < HTTPStatus.INTERNAL_SERVER_ERROR else _SERVER_FAULT
-    context_id = new_context_id()
+    context_id = context_id_for(context_id)
     body = json.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message}).encode()
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n",

@@ -45,10 +45,11 @@ def test_the_access_line_as_json(mapped: Server):
     }  # fmt: skip
 
 
-def test_a_call_that_is_cut_off_at_its_deadline_has_its_line(mapped: Server):
-    reply = mapped.post({"action": "Where", "seconds": 30}, X_Request_Id="deadline-1")
+def test_a_call_that_is_cut_off_at_its_deadline_has_its_line_under_the_replys_id(mapped: Server):
+    reply = mapped.post({"action": "Where", "seconds": 30})
     assert (reply.status, reply.json["retCode"]) == (503, 5000)
-    line = json.loads(mapped.logged('"deadline-1"', "access.log"))
+    assert reply.headers["x-request-id"] == reply.json["data"]["exceptionTag"]
+    line = json.loads(mapped.logged(reply.headers["x-request-id"], "access.log"))
     assert (line["action"], line["retCode"]) == ("Where", 5000)
     assert 400 < line["milliseconds"] < 5000
 
