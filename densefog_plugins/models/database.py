@@ -52,7 +52,7 @@ def database_url(config: Config) -> str:
         try:
             return make_url(config.db_url).render_as_string(hide_password=False)
         except ArgumentError:
-            raise ConfigError("setting db_url: not a SQLAlchemy URL such as mysql://user:password@host/database") from None
+            raise ConfigError("setting db_url: not a URL such as mysql://user:password@host/database") from None
     if config.db_host:
         config.require("db_user", "db_database")
         url = URL.create(

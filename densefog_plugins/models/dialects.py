@@ -1,4 +1,4 @@
-"""What differs between databases: the clock, row locks, inserts that may meet their twin, and which errors may be tried again."""
+"""What differs between databases: the clock, row locks, inserts that meet their twin, errors that may be tried again."""
 
 from __future__ import annotations
 
@@ -112,13 +112,13 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
 
-    #: Serialization failure, deadlock, lock not available; admin or crash shutdown, cannot connect now; connection errors.
+    #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections.
     TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 
     def now(self, offset: float = 0.0) -> ColumnElement[Any]:
         """See `Dialect.now`."""
         now = func.date_trunc("second", func.timezone("utc", func.clock_timestamp()), type_=DateTime())
-        return now + text(f"interval '{round(offset)} seconds'") if round(offset) else now  # type: ignore[operator]
+        return now + text(f"interval '{round(offset)} seconds'") if round(offset) else now
 
     def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""

@@ -1,7 +1,7 @@
 """mysqlclient under gevent: while a statement runs, other greenlets do.
 
-mysqlclient waits in C, which stops gevent's loop: twenty SLEEP(0.2) in one process take 4 seconds. Its connection can also
-send a statement and read the answer later; in between, this one waits in the loop. A small statement costs the same.
+mysqlclient waits in C, which stops gevent's loop: twenty SLEEP(0.2) in one process take 4 seconds. Its connection can
+also send a statement and read the answer later; in between, this one waits in the loop. A small statement costs the same.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
     all the same. The rows of a result are read in C: those of a large one should be streamed in pages.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - mysqlclient's
         self._home = _get_ident()
         self._busy = False
         self._watcher: Any = None
@@ -76,7 +76,7 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
     def next_result(self) -> int:
         """Go on to the next result of several; -1 when there is none.
 
-        Whether its bytes have come is known to the client library only, so that waiting on the socket could last for ever.
+        Whether its bytes have come is known to the client library only: waiting on the socket could last for ever.
         """
         return self._aside(super().next_result) if self.more_results() else -1
 

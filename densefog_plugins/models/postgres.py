@@ -58,7 +58,7 @@ class PatientConnection(psycopg.Connection[Any]):
     read_timeout = 60.0
     home: int | None = None
 
-    def wait(self, gen: Generator[Wait, Ready | int, R], *args: Any, **kwargs: Any) -> R:
+    def wait(self, gen: Generator[Wait, Ready | int, R], *args: object, **kwargs: object) -> R:
         """Run one of psycopg's generators, which say what they wait for."""
         try:
             state = next(gen)
@@ -88,7 +88,7 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 class CooperativeConnection(PatientConnection):
-    """A connection that waits in the loop of the thread that made it, and like any other when another thread uses it."""
+    """A connection that waits in the loop of the thread that made it, and in C when another thread uses it."""
 
     _reader: Any = None
 

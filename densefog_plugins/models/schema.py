@@ -38,7 +38,7 @@ def check(database: Database) -> list[str]:
     """Compare the database with what densefog needs.
 
     Returns:
-        A warning for each index that is missing and for a character set that is too small, with the statement that helps.
+        A warning for each missing index and for a character set that is too small, with the statement that helps.
 
     Raises:
         ConfigError: it cannot be reached, or the job table or one of its columns is missing.
@@ -60,8 +60,8 @@ def check(database: Database) -> list[str]:
     lacking = [column.name for column in job.columns if column.name not in columns]
     if lacking:
         raise ConfigError(
-            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the contract says "
-            f"to it, or rename the table and {REMEDY}"
+            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the contract "
+            f"says to it, or rename the table and {REMEDY}"
         )
     warnings = [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "

@@ -1,7 +1,7 @@
 """The job store in SQL. Every write for a running job is fenced by ``id``, ``status='running'`` and ``trys``.
 
-The statements and why they have this shape: claiming is SELECT ... FOR UPDATE SKIP LOCKED, then UPDATE by primary key, in
-READ COMMITTED; finishing locks the rows whose fence still holds and writes the outcomes of a batch in one transaction.
+The statements and why they have this shape: claiming is SELECT ... FOR UPDATE SKIP LOCKED, then UPDATE by primary key,
+in READ COMMITTED; finishing locks the rows whose fence still holds and writes the outcomes of a batch in one transaction.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class SQLJobStore:
         return [one.id for one in jobs]
 
     def _insert(self, execute: Callable[..., Any], jobs: Sequence[Job], *, repeated: bool) -> None:
-        """Insert in a few statements: those due now get the database's time, the others their own; keyed ones may exist."""
+        """Insert in a few statements: jobs due now get the database's time, the others their own; some may be there."""
         now: Any = self._dialect.now()
         if len(jobs) > 1:
             # mysqlclient sends many rows in one statement only when all of their values are parameters.
@@ -390,7 +390,7 @@ def _conditions(which: JobFilter) -> Iterable[ColumnElement[bool]]:
     if which.resource_id is not None:
         yield job.c.params.contains(f'"{which.resource_id}"', autoescape=True)
     if which.search:
-        yield or_(job.c.action.contains(which.search, autoescape=True), job.c.id.contains(which.search, autoescape=True))
+        yield or_(*(column.contains(which.search, autoescape=True) for column in (job.c.action, job.c.id)))
     if which.updated_since is not None:
         yield job.c.updated >= which.updated_since
 

@@ -11,7 +11,7 @@ import gevent
 from gevent import monkey
 
 from densefog_core.jobs import JobStore, JobTimeout, Lease, LeaseLost, Outcome
-from densefog_plugins.worker.tries import Try, Tries
+from densefog_plugins.worker.tries import Tries, Try
 
 _start_native_thread = monkey.get_original("_thread", "start_new_thread")
 _native_lock = monkey.get_original("_thread", "allocate_lock")

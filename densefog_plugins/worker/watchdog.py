@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import sys
 import time
 
 import gevent
@@ -13,13 +12,15 @@ from densefog_plugins.worker.tries import GRACE, Tries
 #: Seconds between two looks at the clock, and the longest time that the loop may be blocked when no job runs.
 INTERVAL = 1.0
 IDLE_LIMIT = 60.0
+#: The descriptor that the stacks go to.
+STDERR = 2
 
 
 class Watchdog:
     """Arms a timer in C that dumps every stack on stderr and ends the process; a greenlet re-arms it.
 
-    While a handler blocks the loop, in Python or in a C call that holds the GIL, nobody re-arms it. It goes off when the
-    first running try is past its timeout and twice the grace: the heartbeat has had time to write that it timed out.
+    While a handler blocks the loop, in Python or in a C call that holds the GIL, nobody re-arms it. It goes off when
+    the first running try is past its timeout and twice the grace: the heartbeat has had time to write that it timed out.
     The supervisor starts the process again, and other workers take its jobs when their leases end.
     """
 
@@ -39,7 +40,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while True:
-            faulthandler.dump_traceback_later(self._limit(), exit=True, file=sys.__stderr__)
+            faulthandler.dump_traceback_later(self._limit(), exit=True, file=STDERR)
             gevent.sleep(INTERVAL)
 
     def _limit(self) -> float:

@@ -25,7 +25,7 @@ from densefog_core.jobs import (
     run_job,
 )
 from densefog_plugins.worker.heartbeat import BEATS, Heartbeat
-from densefog_plugins.worker.tries import Try, Tries
+from densefog_plugins.worker.tries import Tries, Try
 from densefog_plugins.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class GeventWorker:
         self._tries = Tries()
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
+        # The one thing of gevent that other threads may touch; it sets the event in the loop.
+        self._waker: Any = None
         self._flush = Event()
         # Whether the last claim took all that it could: then there may be more, as soon as a slot is free.
         self._more = False
@@ -74,10 +76,9 @@ class GeventWorker:
 
     def start(self) -> None:
         """Run jobs until `stop` is called from another greenlet or thread."""
-        waker = gevent.get_hub().loop.async_()
-        waker.start(self._wake.set)
-        waker.ref = False
-        self.wake = waker.send
+        self._waker = gevent.get_hub().loop.async_()
+        self._waker.start(self._wake.set)
+        self._waker.ref = False
         self._app.wake_listeners.append(self.wake)
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
         watchdog = Watchdog(self._tries)
@@ -92,7 +93,7 @@ class GeventWorker:
             gevent.killall(helpers)
             watchdog.stop()
             heartbeat.stop()
-            waker.stop()
+            self._waker.stop()
             self._stopped.set()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -109,7 +110,8 @@ class GeventWorker:
 
     def wake(self) -> None:
         """Look for jobs at once; safe to call from any thread."""
-        self._wake.set()
+        if self._waker is not None:
+            self._waker.send()
 
     def run_pending(self) -> int:
         """Run what is due now, in this thread, until nothing is; return the number of tries run."""

@@ -1,4 +1,4 @@
-"""Workers killed and paused at random while the database restarts: every job ends once, and nobody writes out of turn."""
+"""Workers killed and paused at random while the database restarts: every job ends once, nobody writes out of turn."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ class Crowd:
         self._stack.close()
 
 
-def enqueue(site: Site, chance: random.Random, count: int) -> Callable[[int], None]:
+def enqueue(site: Site, chance: random.Random) -> Callable[[int], None]:
     """Return what enqueues the next jobs; while the database is away it tries the same keys again."""
     jobs = [make_job("Work", {"seconds": round(duration(chance), 2)}, key=str(n), try_max=1000, try_period=0)
-            for n in range(count)]
+            for n in range(JOBS)]
 
     def more(batch: int) -> None:
         try:
@@ -100,30 +100,31 @@ def enqueue(site: Site, chance: random.Random, count: int) -> Callable[[int], No
 
 
 def duration(chance: random.Random) -> float:
-    return chance.uniform(4, 8) if chance.random() < 0.05 else chance.uniform(0.1, 1.2)
+    return chance.uniform(3, 6) if chance.random() < 0.2 else chance.uniform(0.1, 1.0)
 
 
 def run(
-    site: Site, seed: int, *, count: int = JOBS, restart: Callable[[], object] | None = None, **settings: object
+    site: Site, seed: int, *, restart: Callable[[], object] | None = None, **settings: object
 ) -> tuple[list[Job], Counter[str]]:
     """Let chaos reign; return the jobs as they ended, and what was done to the workers."""
     chance = random.Random(seed)
-    more = enqueue(site, chance, count)
-    more(count // 2)
+    more = enqueue(site, chance)
+    more(JOBS // 2)
     crowd = Crowd(site, chance, **settings)
     try:
         begin = time.monotonic()
         while time.monotonic() < begin + CHAOS:
             time.sleep(chance.uniform(0.3, 1.0))
             crowd.disturb()
-            more(count // 20)
+            # So that there is work for as long as there is chaos.
+            more(JOBS // 80)
             if restart is not None and time.monotonic() > begin + CHAOS / 2:
                 restart()
                 restart = None
         crowd.wake()
         deadline = time.monotonic() + PATIENCE
-        while unfinished(site) or len(everything(site)) < count:
-            more(count)
+        while unfinished(site) or len(everything(site)) < JOBS:
+            more(JOBS)
             assert time.monotonic() < deadline, site.log[-5000:]
             time.sleep(0.3)
         assert crowd.end() == [0] * WORKERS, site.log[-5000:]
@@ -180,6 +181,6 @@ def test_every_job_ends_once_whatever_happens_to_its_workers(
 
 def test_without_the_fence_the_same_chaos_is_noticed(tmp_path: Path) -> None:
     site = Site(tmp_path, f"sqlite:///{tmp_path}/jobs.db", "tests.chaos.jobs")
-    jobs, _ = run(site, seed=1, count=400, densefog_store="unfenced")
+    jobs, _ = run(site, seed=1, densefog_store="unfenced")
     assert violations(site, jobs)
     site.close()

@@ -119,7 +119,8 @@ def sql(app: App) -> Harness:
     def elapse(seconds: float) -> None:
         with engine.begin() as connection:
             for row in connection.execute(select(job)).all():
-                past = {name: getattr(row, name) - timedelta(seconds=seconds) for name in ("created", "updated", "run_at")}
+                times = {name: getattr(row, name) for name in ("created", "updated", "run_at")}
+                past = {name: time - timedelta(seconds=seconds) for name, time in times.items()}
                 connection.execute(update(job).where(job.c.id == row.id).values(**past))
 
     return Harness(SQLJobStore(app), elapse)

@@ -26,6 +26,7 @@ from tests.plugins.models.stores import ACTIONS, Harness, make_job, memory, sql,
 #: Seconds without a beat after which a job is taken back; each step of time is longer.
 LEASE = 30
 STEP = 60
+OUTCOMES = ("finished", "retry", "error", "released", "dropped")
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         jobs=st.lists(claims, max_size=3, unique_by=lambda job: job.lease),
-        statuses=st.lists(st.sampled_from(["finished", "retry", "error", "released", "dropped"]), min_size=3, max_size=3),
+        statuses=st.lists(st.sampled_from(OUTCOMES), min_size=3, max_size=3),
     )
     def finish(self, jobs: list[Job], statuses: list[Any]) -> None:
         outcomes = [Outcome(job, status, delay=STEP - 1) for job, status in zip(jobs, statuses, strict=False)]

@@ -114,7 +114,7 @@ def test_an_index_of_another_name_on_the_same_columns_will_do(app: App, engine: 
 
 def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
     app = make_app("mysql://someone:hunter2@127.0.0.1:1/none")
-    with pytest.raises(ConfigError, match="^database .*127.0.0.1:1/none cannot be used: ") as caught:
+    with pytest.raises(ConfigError, match=r"^database .*127\.0\.0\.1:1/none cannot be used: ") as caught:
         SQLJobStore(app).check()
     assert "hunter2" not in str(caught.value) and "\n" not in str(caught.value)
     database(app).close()

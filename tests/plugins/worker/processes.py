@@ -84,7 +84,8 @@ class Site:
             "WORKER_LEASE": "4", "WORKER_POLL_INTERVAL": "0.2", "DRAIN_TIMEOUT": "10",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DB_", "WORKER_", "DENSEFOG_"))}
+        settings_of_others = ("DB_", "WORKER_", "DENSEFOG_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(settings_of_others)}
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "densefog_core.cli", "worker", "--strict-plugins", *options],
