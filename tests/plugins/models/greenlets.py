@@ -86,8 +86,8 @@ def main(url: str, seconds: float) -> None:
         with database(app).engine.connect() as connection:
             result["sum"] = int(connection.scalar(select(func.sum(Account.balance))) or 0)
             connection.rollback()
-            others = "trx_mysql_thread_id != connection_id()"
-            result["open"] = connection.scalar(text(f"SELECT count(*) FROM information_schema.innodb_trx WHERE {others}"))
+            others = "FROM information_schema.innodb_trx WHERE trx_mysql_thread_id != connection_id()"
+            result["open"] = connection.scalar(text(f"SELECT count(*) {others}"))
         print(json.dumps(result))
 
 

@@ -138,4 +138,4 @@ def test_batches_that_overlap_do_not_deadlock(app: TestApp) -> None:
     # Who comes second finds the disks busy; nobody is told to try again.
     assert set(codes) <= {0, 5001, 5002}
     assert {status_of(one) for one in ids} == {"deleting"}
-    assert sorted(sum((params["resource_ids"] for params in pending(app)), [])) == sorted(ids)
+    assert sorted(one for params in pending(app) for one in params["resource_ids"]) == sorted(ids)
