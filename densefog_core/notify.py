@@ -160,8 +160,9 @@ class Notifier:
     ) -> Notification:
         """Return the notice of what happened to a job."""
         return Notification(
-            topic=topic, job=job, error=error, host=self._host, is_last_chance=topic in ("gave_up", "lost"),
-            failure=_failure(error, exception), traceback="" if exception is None else _last_lines(exception),
+            topic=topic, job=job, error=_sendable(error), host=self._host, is_last_chance=topic in ("gave_up", "lost"),
+            failure=_sendable(_failure(error, exception)),
+            traceback="" if exception is None else _sendable(_last_lines(exception)),
         )
 
     def stop(self, timeout: float) -> None:
@@ -183,6 +184,11 @@ def _topic(event: JobEvent) -> Topic | None:
         "started": "started", "retrying": "failed", "failed": "gave_up", "finished": "finished", "lost": "lost",
     }
     return topics.get(event.kind)
+
+
+def _sendable(text: str) -> str:
+    """Return ``text`` without what UTF-8 cannot hold, such as parts of file names that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _failure(error: str, exception: BaseException | None) -> str:

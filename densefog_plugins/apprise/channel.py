@@ -22,7 +22,7 @@ TIMEOUT = 30.0
 
 _COMMAND = (sys.executable, "-P", "-m", "densefog_plugins.apprise.deliver")
 #: The statuses of HTTP after which sending again is no use.
-_refused = re.compile(r"error=4(?!08|25|29)\d\d\b").search
+_refused = re.compile(r"error=(3|4(?!08|25|29))\d\d\b").search
 
 
 class AppriseChannel:

@@ -19,7 +19,7 @@ import apprise
 from densefog_core.outbound import DeliveryError, refuse_link_local
 
 #: Bytes of memory that the process may take, so that an answer without end hurts nobody else.
-MAX_MEMORY = 1 << 30
+MAX_MEMORY = 400 << 20
 
 
 class _Reasons(logging.Handler):

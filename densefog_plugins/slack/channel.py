@@ -132,7 +132,7 @@ def fit(text: str, limit: int, *, end: bool = False) -> str:
     """
     raw = text.encode("utf-16-le", "replace")
     if len(raw) <= 2 * limit:
-        return text
+        return raw.decode("utf-16-le")
     size = 2 * (limit - 1)
     kept = (raw[-size:] if end else raw[:size]).decode("utf-16-le", "ignore")
     if end:
