@@ -36,6 +36,8 @@ class ActionSpec:
         summary: first line of the handler's docstring.
         description: the docstring.
         resource_key: where ids that succeeded stand in a partial success, for example ``volumeIds``.
+        operation: the type of the resources that it acts on and the key of their ids, when calls are to be recorded.
+        idempotent: whether a call may carry a ``clientToken``, and is then carried out once however often it is sent.
     """
 
     name: str
@@ -47,6 +49,8 @@ class ActionSpec:
     summary: str = ""
     description: str = ""
     resource_key: str = "resourceIds"
+    operation: tuple[str, str] | None = None
+    idempotent: bool = False
 
 
 @overload
@@ -94,7 +98,8 @@ class ActionRegistry(Registry[ActionSpec]):
                 a dataclass, TypedDict, ``msgspec.Struct`` or anything with pydantic's ``model_validate``; returns a
                 dict.
             **options: ``api``, a name or several (default ``public``); ``schema``, a JSON Schema of the parameters;
-                ``resource_key``. They win over those of the handler's `action` mark.
+                ``resource_key``; ``operation``, such as ``("volume", "volumeIds")``; ``idempotent``. They win over
+                those of the handler's `action` mark.
 
         Raises:
             RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
@@ -132,11 +137,15 @@ def _build(
     *,
     api: str | Sequence[str] = DEFAULT_API,
     schema: dict[str, Any] | None = None,
-    resource_key: str = "resourceIds",
+    resource_key: str | None = None,
+    operation: tuple[str, str] | None = None,
+    idempotent: bool = False,
     **unknown: Any,  # noqa: ANN401
 ) -> ActionSpec:
     if unknown:
         raise RegistrationError(f"{where}: unknown option {', '.join(sorted(unknown))}")
+    if operation is not None and not (isinstance(operation, tuple) and [*map(type, operation)] == [str, str]):
+        raise RegistrationError(f"{where}: operation must be a type and a key such as ('volume', 'volumeIds')")
     takes, result = _signature(handler, where)
     documentation = inspect.getdoc(handler) or ""
     return ActionSpec(
@@ -148,7 +157,9 @@ def _build(
         typed.result_schema(result),
         documentation.partition("\n")[0],
         documentation,
-        resource_key,
+        resource_key or (operation[1] if operation else "resourceIds"),
+        operation,
+        idempotent,
     )
 
 

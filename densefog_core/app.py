@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from densefog_core import builtin, logs, notify_durable
-from densefog_core.actions import ActionRegistry
+from densefog_core.actions import ActionRegistry, ActionSpec
 from densefog_core.config import CONF, Config
 from densefog_core.context import Request, RunningJob, find_app, set_current_app
 from densefog_core.discovery import ACTIONS, JOBS, Found
@@ -99,6 +99,9 @@ class App:
         response_headers: functions of a request's method and headers that return more headers for its response.
             Plugins add theirs at start-up.
         apis: each `Api` of this process by name.
+        action_wrappers: functions that return an `ActionSpec` whose call does more, or the same one; the first is the
+            innermost. Plugins add theirs at start-up.
+        guard: name of the plugin that authenticates calls, or None.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
     """
@@ -118,6 +121,8 @@ class App:
         self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
         self.response_headers: list[HeaderSource] = []
         self.apis: dict[str, Any] = {}
+        self.action_wrappers: list[Callable[[ActionSpec], ActionSpec]] = []
+        self.guard: str | None = None
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
         self.job_specs: dict[str, JobSpec] = {}
@@ -226,6 +231,12 @@ class App:
         if self.plugins.is_wrapped("densefog_call_action"):
             return lambda request, handler: hook(request=request, handler=handler)
         return lambda request, handler: handler(request)
+
+    def wrapped(self, spec: ActionSpec) -> ActionSpec:
+        """Return an action with what plugins put around its call."""
+        for wrap in self.action_wrappers:
+            spec = wrap(spec)
+        return spec
 
     def map_error(self, error: Exception) -> Exception | None:
         """Ask the plugins what an exception means that no class in the error table covers."""

@@ -80,10 +80,16 @@ class Request(Scope):
         remote_addr: the client's address, or None.
         project_id: the project on whose behalf the action runs, or None.
         access_key: id of the access key that authenticated the call, or None.
+        path: the address that was called: ``/``, or ``/`` and the action's name.
+        body: the request's body as it came.
+        error: what ended the call, or None.
     """
 
     project_id: str | None = None
     access_key: str | None = None
+    path: str = "/"
+    body: bytes = b""
+    error: BaseException | None = None
 
     def __init__(
         self,

@@ -95,6 +95,9 @@ class Dispatcher:
         request = Request(
             self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
         )
+        request.body = call.body
+        if call.action is not None:
+            request.path = f"/{call.action}"
         token = _scope.set(request)
         spec, reply = None, None
         try:
@@ -153,6 +156,7 @@ class Dispatcher:
             raise TypeError(f"action {spec.name}: {handler} returned something that is not JSON: {exc}") from exc
 
     def _failed(self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool) -> Reply:
+        request.error = exc
         answer = self._app.errors.answer(
             exc,
             debug=self._debug,

@@ -37,7 +37,7 @@ class Api:
         self.app = app
         self.name = name
         self.debug = debug
-        self.specs = app.actions.of(name)
+        self.specs = {action: app.wrapped(spec) for action, spec in app.actions.of(name).items()}
         self._dispatcher = Dispatcher(app, name, self.specs, debug=debug)
         self._transport: Transport | None = None
         app.apis[name] = self
@@ -51,7 +51,7 @@ class Api:
         if not isinstance(routes, Mapping) or not routes:
             raise RegistrationError("the routes must be a dict of action names to functions, and not empty")
         for name, handler in routes.items():
-            spec = actions.make_spec(name, handler)
+            spec = self.app.wrapped(actions.make_spec(name, handler))
             if name in self.specs:
                 raise RegistrationError(
                     f"action {name!r} is registered twice: by {self._owner(name)} and in the routes"
@@ -238,6 +238,8 @@ def serve(app: App, apis: list[tuple[Api, str, int]], worker: Worker | None) -> 
             address = api.transport.listen(host, port)
             listening.append(api)
             announce(f"api {api.name} listens on {address} ({len(api.specs)} actions, pid {os.getpid()})")
+        if apis and app.guard is None:
+            announce("no plugin authenticates calls: whoever reaches an address may call everything there")
         thread = None if worker is None else _run_worker(worker, signals, failures)
         if thread is not None:
             announce(f"worker runs jobs of {len(app.job_specs)} actions (pid {os.getpid()})")
