@@ -1,4 +1,4 @@
-"""What differs between databases: the clock, row locks, inserts that meet their twin, errors that may be tried again."""
+"""What differs between databases: the clock, row locks, inserts that meet their twin, errors to try again."""
 
 from __future__ import annotations
 

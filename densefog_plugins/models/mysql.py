@@ -1,7 +1,7 @@
 """mysqlclient under gevent: while a statement runs, other greenlets do.
 
 mysqlclient waits in C, which stops gevent's loop: twenty SLEEP(0.2) in one process take 4 seconds. Its connection can
-also send a statement and read the answer later; in between, this one waits in the loop. A small statement costs the same.
+also send a statement and read the answer later; in between, this one waits in the loop. A small one costs the same.
 """
 
 from __future__ import annotations

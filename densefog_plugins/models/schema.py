@@ -60,8 +60,8 @@ def check(database: Database) -> list[str]:
     lacking = [column.name for column in job.columns if column.name not in columns]
     if lacking:
         raise ConfigError(
-            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the contract "
-            f"says to it, or rename the table and {REMEDY}"
+            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the "
+            f"contract says to it, or rename the table and {REMEDY}"
         )
     warnings = [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "

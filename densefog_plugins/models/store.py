@@ -1,7 +1,7 @@
 """The job store in SQL. Every write for a running job is fenced by ``id``, ``status='running'`` and ``trys``.
 
 The statements and why they have this shape: claiming is SELECT ... FOR UPDATE SKIP LOCKED, then UPDATE by primary key,
-in READ COMMITTED; finishing locks the rows whose fence still holds and writes the outcomes of a batch in one transaction.
+in READ COMMITTED; finishing locks the rows whose fence still holds and writes a batch of outcomes in one transaction.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Watchdog:
     """Arms a timer in C that dumps every stack on stderr and ends the process; a greenlet re-arms it.
 
     While a handler blocks the loop, in Python or in a C call that holds the GIL, nobody re-arms it. It goes off when
-    the first running try is past its timeout and twice the grace: the heartbeat has had time to write that it timed out.
+    the first running try is past its timeout and twice the grace: the heartbeat has had time to write that.
     The supervisor starts the process again, and other workers take its jobs when their leases end.
     """
 

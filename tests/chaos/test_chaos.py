@@ -26,8 +26,10 @@ JOBS = 1_200
 #: Seconds of chaos, and until every job must have ended after it.
 CHAOS = 25.0
 PATIENCE = 60.0
-#: Seconds that a paused worker loses all of its leases in: a lease and the time until somebody looks.
-LONG_PAUSE = 7.0
+#: Seconds in which a paused worker's jobs have gone to others and run there: a lease, and until somebody looks.
+LONG_PAUSE = 8.0
+#: Workers that are neither paused nor just started; they have slots for everything, so that nothing waits.
+AWAKE, SLOTS = 3, 30
 
 
 class Crowd:
@@ -43,12 +45,13 @@ class Crowd:
         self.did: Counter[str] = Counter()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        return self._stack.enter_context(self._site.worker(**self._settings))
+        settings = {"worker_exec_size": SLOTS, "worker_pick_size": SLOTS, **self._settings}
+        return self._stack.enter_context(self._site.worker(**settings))
 
     def disturb(self) -> None:
         """Kill one and start another, or pause one; wake those whose pause is over."""
         awake = [one for one in self.workers if one not in self._paused]
-        if len(awake) > 2:
+        if len(awake) > AWAKE:
             victim = self._chance.choice(awake)
             if self._chance.random() < 0.5:
                 self.did["killed"] += 1
@@ -109,7 +112,7 @@ def run(
     """Let chaos reign; return the jobs as they ended, and what was done to the workers."""
     chance = random.Random(seed)
     more = enqueue(site, chance)
-    more(JOBS // 2)
+    more(JOBS // 6)
     crowd = Crowd(site, chance, **settings)
     try:
         begin = time.monotonic()
@@ -117,7 +120,7 @@ def run(
             time.sleep(chance.uniform(0.3, 1.0))
             crowd.disturb()
             # So that there is work for as long as there is chaos.
-            more(JOBS // 80)
+            more(JOBS // 48)
             if restart is not None and time.monotonic() > begin + CHAOS / 2:
                 restart()
                 restart = None
