@@ -13,6 +13,9 @@ from densefog_core.jobs import Job
 Topic = Literal["started", "failed", "gave_up", "recovered", "finished", "lost"]
 TOPICS: tuple[str, ...] = get_args(Topic)
 
+#: Member of a job's params that says which trace it belongs to, as W3C's ``traceparent``.
+TRACEPARENT = "_traceparent"
+
 #: Actions that the title of a digest names; the text has them all.
 MAX_NAMED = 5
 
@@ -95,6 +98,12 @@ class Notification:
         return self.job.id[-4:]
 
     @property
+    def trace_id(self) -> str:
+        """The id of the trace that the job belongs to, or the empty string."""
+        parts = str(self.job.params.get(TRACEPARENT, "")).split("-")
+        return parts[1] if len(parts) == 4 else ""
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """The same for notices of the same failure: topic, action, exception type and last frame."""
         return self.topic, self.job.action, self.failure
@@ -131,7 +140,10 @@ class Notification:
         """The title, and the facts below it."""
         if self.topic == "digest":
             return "\n".join([self.title, f"host: {self.host}", *map(str, self.counts)])
-        facts = {"project": self.job.project_id, "host": self.host, "context": self.context_id, "error": self.error}
+        facts = {
+            "project": self.job.project_id, "host": self.host, "context": self.context_id, "trace": self.trace_id,
+            "error": self.error,
+        }
         return "\n".join([self.title, *(f"{name}: {value}" for name, value in facts.items() if value)])
 
     @property
@@ -145,6 +157,7 @@ class Notification:
             "text": self.text,
             "host": self.host,
             "contextId": self.context_id,
+            "traceId": self.trace_id,
             "isLastChance": self.is_last_chance,
             "error": self.error,
             "failure": self.failure,

@@ -40,7 +40,7 @@ class MissingDependency(Exception):
 
 
 def require(module: str, *, extra: str) -> None:
-    """Say, at the top of a plugin, that it needs ``module``; the module is looked for and not imported.
+    """Say, at the top of a plugin or where its settings turn it on, that it needs ``module``, which is not imported.
 
     Args:
         module: the import name, for example ``slack_sdk``.
@@ -49,8 +49,16 @@ def require(module: str, *, extra: str) -> None:
     Raises:
         MissingDependency: it is not installed; the plugin's state becomes ``unavailable``.
     """
-    if importlib.util.find_spec(module) is None:
+    if not _is_installed(module):
         raise MissingDependency(f"needs the package {module}: pip install '{extra}'")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Of a.b.c, a or a.b is missing already.
+        return False
 
 
 @dataclass

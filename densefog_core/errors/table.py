@@ -186,7 +186,7 @@ def stack(error: BaseException) -> str:
     return "\n".join(part.rstrip() for part in parts)
 
 
-_HTTP = {0: 200, 4101: 401, 4103: 403, 4104: 404, 4105: 403, 4113: 429}
+_HTTP = {0: 200, 4101: 401, 4103: 403, 4104: 404, 4105: 403, 4113: 429, 4129: 429}
 
 
 def http_status(ret_code: int) -> int:

@@ -7,6 +7,8 @@ transaction``. Nothing of SQLAlchemy is imported before one of these names is us
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
@@ -54,3 +56,11 @@ def make_store(app: App) -> JobStore:
     from densefog_plugins.models.store import SQLJobStore
 
     return SQLJobStore(app)
+
+
+@hookimpl
+def densefog_gauges(app: App) -> Mapping[str, float] | None:
+    """Return how many connections are in use, and how many wait to be used."""
+    # Without it there is no connection, and SQLAlchemy need not be imported.
+    module = sys.modules.get(f"{__name__}.database")
+    return None if module is None else module.connections(app)

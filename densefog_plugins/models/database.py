@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection, QueuePool, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from densefog_core.context import current_app
@@ -150,3 +150,12 @@ def database(app: App | None = None) -> Database:
         with _lock:
             found = _databases.get(app) or _databases.setdefault(app, Database(app.config))
     return found
+
+
+def connections(app: App) -> dict[str, float]:
+    """Return how many connections of an application's pool are in use, and how many are idle; none before the first."""
+    found = _databases.get(app)
+    pool = None if found is None else found.engine.pool
+    if not isinstance(pool, QueuePool):
+        return {}
+    return {"db_connections_in_use": pool.checkedout(), "db_connections_idle": pool.checkedin()}
