@@ -54,7 +54,7 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
-def test_slack_and_the_sms_gateway_are_told_of_a_failed_try(start: Start, receiver: Receiver):
+def test_slack_and_the_sms_gateway_are_told_of_a_failed_try(receiver: Receiver, start: Start):
     process = start(
         NOTIFY_ALLOW_HTTP="true",
         SLACK_WEBHOOK_URL=f"{receiver.address}/slack",
