@@ -98,6 +98,8 @@ class Notifier:
             channel = self._app.pick(self._app.channels, name)(self._app.config)
             if channel is not None:
                 yield name, channel
+            elif names:
+                raise ConfigError(f"channel {name!r} cannot be used: its settings are not present")
             elif named is not None:
                 raise ConfigError(f"notify_channels names {name!r}, but its settings are not present")
 
@@ -123,9 +125,9 @@ class Notifier:
 
         config, plugin = self._app.config, re.sub(r"\W", "_", name.partition("#")[0])
         config.declare(Setting(name=f"{plugin}_topics", type=list, plugin=plugin,
-                               help=f"Topics that channel {name} is told of; unset takes its own."))
+                               help="Topics that the channel is told of; unset takes its own."))
         config.declare(Setting(name=f"{plugin}_rate", type=int, plugin=plugin, minimum=0,
-                               help=f"Notices a minute to channel {name}; unset takes notify_rate."))
+                               help="Notices a minute to the channel; unset takes notify_rate."))
         topics, rate = getattr(config, f"{plugin}_topics"), getattr(config, f"{plugin}_rate")
         for topic in topics or ():
             if topic not in TOPICS:

@@ -82,10 +82,10 @@ class Outbox:
         Raises:
             Exception: whatever the channel raises.
         """
+        self.channel.send(notification)
         with self._news:
             self._storm.sent(time.monotonic())
-        self.channel.send(notification)
-        self._sent += 1
+            self._sent += 1
 
     def counts(self) -> dict[str, int]:
         """Return how many notices were sent, failed and dropped, wait in the queue and are held back for a digest."""
@@ -143,11 +143,13 @@ class Outbox:
                 pause = _pause(exc, tries)
                 if pause is not None and self._sleep(pause):
                     continue
-                self._failed += 1
+                with self._news:
+                    self._failed += 1
                 _logger.error("channel %s could not send %r (try %d): %s",
                               self.name, notification.title, tries, reason(exc, self._secrets))
                 return
-            self._sent += 1
+            with self._news:
+                self._sent += 1
             return
 
     def _sleep(self, seconds: float) -> bool:

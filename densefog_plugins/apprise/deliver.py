@@ -78,7 +78,8 @@ def _is_encrypted(service: apprise.NotifyBase) -> bool:
 
 def _refuse_link_local(service: apprise.NotifyBase) -> None:
     """Look at the host of an address that has one; in those of other services a token stands in its place."""
-    if not any("{host}" in template for template in service.templates):
+    templates: tuple[str, ...] = service.templates
+    if not any("{host}" in template for template in templates):
         return
     try:
         found = socket.getaddrinfo(service.host, None)
