@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, ne
 from densefog_core.notify import ChannelFactory, Notifier
 from densefog_core.plugins import PluginRecord, Plugins, fatal
 from densefog_core.registry import Registry
+
+#: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
+LAST_NOTICES = 2.0
 
 _logger = logging.getLogger("densefog.app")
 
@@ -104,6 +108,7 @@ class App:
         guard: name of the plugin that authenticates calls, or None.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
+        drain_deadline: the time of the monotonic clock until which it may take, or None before that.
     """
 
     def __init__(self, config: Config = CONF) -> None:
@@ -125,6 +130,7 @@ class App:
         self.guard: str | None = None
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
+        self.drain_deadline: float | None = None
         self.job_specs: dict[str, JobSpec] = {}
         self._store: JobStore | None = None
         self._store_lock = threading.Lock()
@@ -219,9 +225,14 @@ class App:
                 stop(app=self)
             except Exception:
                 _logger.exception("%s failed to shut down", record.found.owner)
-        self.notifier.stop(self.config.drain_timeout)
+        self.notifier.stop(self._time_to_notify())
         if self._store is not None:
             self._store.close()
+
+    def _time_to_notify(self) -> float:
+        if self.drain_deadline is None:
+            return float(self.config.drain_timeout)
+        return max(self.drain_deadline - time.monotonic(), LAST_NOTICES)
 
     # -- requests ------------------------------------------------------------------------------------------
 

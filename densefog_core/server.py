@@ -271,6 +271,7 @@ def drain(app: App, apis: list[Api], worker: Worker | None) -> None:
     """Be ready no more, stop accepting, finish what runs within ``drain_timeout`` seconds, put back the rest."""
     app.draining = True
     timeout, delay = app.config.drain_timeout, app.config.drain_delay if apis else 0
+    app.drain_deadline = time.monotonic() + timeout + delay
     announce(f"draining, {timeout + delay:g} s at most")
 
     def stop_accepting(api: Api) -> None:
