@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := $(VENV)/bin
 DECLARED := setup.cfg setup.py pyproject.toml examples/stratus/setup.cfg
 
-.PHONY: serve test chaos lint types bench clean venv
+.PHONY: serve test chaos lint types bench docs clean venv
 
 serve: $(VENV)/.serve
 	$(BIN)/densefog-serve --port $(PORT) --app-root examples/stratus
@@ -24,6 +24,9 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 
 venv: $(VENV)/.test
 
