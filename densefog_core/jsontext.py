@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +109,7 @@ def _default(value: object) -> Any:  # noqa: ANN401
 
 
 _compact = json.JSONEncoder(default=_default, allow_nan=False, ensure_ascii=False).encode
-_pretty = partial(json.dumps, default=_default, allow_nan=False, ensure_ascii=False, indent=4, sort_keys=True)
+_pretty = json.JSONEncoder(ensure_ascii=False, indent=4, sort_keys=True).encode
 
 
 def dumps(value: object, *, pretty: bool = False) -> str:
@@ -127,7 +126,10 @@ def dumps(value: object, *, pretty: bool = False) -> str:
         TypeError: something in it is not JSON.
         ValueError: a NaN or an infinity, half of a surrogate pair, or a structure that contains itself.
     """
-    text = _pretty(value) if pretty else _compact(value)
+    text = _compact(value)
+    if pretty:
+        # Its keys are texts by now: numbers and texts cannot be sorted together.
+        text = _pretty(json.loads(text))
     if not text.isascii():
         # It is UTF-8 that leaves; what cannot be written so must fail here, where its origin is known.
         text.encode()

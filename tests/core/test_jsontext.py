@@ -159,5 +159,18 @@ def test_a_structure_that_contains_itself_is_refused():
         jsontext.dumps(loop)
 
 
+def test_keys_of_several_types_are_sorted_as_texts():
+    assert jsontext.dumps({"b": 1, 2: 3, None: 4}, pretty=True).split() == [
+        "{",
+        '"2":',
+        "3,",
+        '"b":',
+        "1,",
+        '"null":',
+        "4",
+        "}",
+    ]
+
+
 def test_pretty_means_four_spaces_and_sorted_keys():
     assert jsontext.dumps({"b": 1, "a": [1]}, pretty=True) == '{\n    "a": [\n        1\n    ],\n    "b": 1\n}'
