@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import flask
 from werkzeug.wrappers import Response
+
+from densefog_plugins.flask.requests import learn_calls
 
 if TYPE_CHECKING:
     from densefog_core.server import Api
@@ -16,6 +18,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 def make_blueprint(api: Api, name: str) -> flask.Blueprint:
     """Return the blueprint; see `densefog_plugins.flask.blueprint`."""
     made = flask.Blueprint(name, __name__)
+    made.record(lambda state: learn_calls(cast("flask.Flask", state.app)))
 
     def serve(path: str = "") -> Response:
         return Response.from_app(api.wsgi_app, _below(path), buffered=True)

@@ -14,47 +14,52 @@ from densefog_core import hookimpl, jsontext
 from densefog_core.context import Request
 
 _KEY = "densefog.request"
-_LENT = ("action", "params")
 
 
 class CallRequest(flask.Request):
     """Flask's request of a call; what it does not have itself, such as ``action`` and ``project_id``, is densefog's."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        if _KEY not in self.environ:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.environ[_KEY], name)
 
 
-class _App(flask.Flask):
-    request_class = CallRequest
+def learn_calls(app: flask.Flask) -> None:
+    """Make the requests of an application fit for the calls that it will serve."""
+    if not issubclass(app.request_class, CallRequest):
+        app.request_class = type("Request", (CallRequest, app.request_class), {})
 
 
 class FlaskRequests:
     """Takes part in calls; see `densefog_core.hookspecs.densefog_parts`."""
 
     def __init__(self) -> None:
-        self._app = _App("densefog")
+        self._app = flask.Flask("densefog")
+        learn_calls(self._app)
 
     # tryfirst makes it the outermost wrapper: other wrappers may be written for Flask, too.
     @hookimpl(wrapper=True, tryfirst=True)
     def densefog_call_action(self, request: Request) -> Generator[None, Any, Any]:
         """Make ``flask.request`` the call's."""
-        # A blueprint serves the API below an application that has made a request already: its own is kept.
-        with _borrowed(request) if flask.has_request_context() else self._app.request_context(_environ(request)):
+        # Below a blueprint its application has made a request already, and in a call within a call this plugin has.
+        made = flask.has_request_context() and isinstance(flask.request, CallRequest)
+        with _lent(request) if made else self._app.request_context(_environ(request)):
             return (yield)
 
 
 @contextmanager
-def _borrowed(request: Request) -> Iterator[None]:
-    """Lend ``action`` and ``params`` to the request that is there."""
-    given: dict[str, Any] = flask.request._get_current_object().__dict__  # type: ignore[attr-defined]
-    before = {name: value for name, value in given.items() if name in _LENT}
-    given.update(action=request.action, params=request.params)
+def _lent(request: Request) -> Iterator[None]:
+    """Let the request of Flask's that is there stand for ``request``."""
+    environ = flask.request.environ
+    before = environ.get(_KEY)
+    environ[_KEY] = request
     try:
         yield
     finally:
-        for name in _LENT:
-            del given[name]
-        given.update(before)
+        environ.pop(_KEY)
+        if before is not None:
+            environ[_KEY] = before
 
 
 def _environ(request: Request) -> dict[str, Any]:

@@ -207,3 +207,55 @@ def test_an_invalid_plugin_object_is_refused():
 
     with pytest.raises(PluginError, match=r"Mine.*not marked"):
         App(Config()).load(found=[], plugins=[Mine()])
+
+
+PARTS = """
+class Part:
+    def __init__(self, name): self.name = name
+    @hookimpl(wrapper=True)
+    def densefog_call_action(self, request, handler): return f"{self.name}({(yield)})"
+    @hookimpl
+    def densefog_register_actions(self, registry): registry.add(self.name, lambda: "")
+@hookimpl
+def densefog_parts(config): return [Part("inner"), Part("outer")] if config.debug else None
+"""
+
+
+def test_what_the_settings_ask_for_belongs_to_its_plugin_and_takes_part_like_it(module):
+    app = app_of(module("parts", PARTS), debug=True).start()
+    assert [app.actions.owner(f"public/{name}") for name in ("inner", "outer")] == ["plugin 'parts' of alpha 1.0"] * 2
+    assert app.plugins.records[0].hooks == ["densefog_call_action", "densefog_parts", "densefog_register_actions"]
+    assert app.action_caller()(None, lambda request: "handler") == "outer(inner(handler))"
+
+
+def test_what_the_settings_do_not_ask_for_costs_nothing(module):
+    app = app_of(module("parts", PARTS)).start()
+    assert app.plugins.records[0].hooks == ["densefog_parts"]
+    assert not app.plugins.is_wrapped("densefog_call_action")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("class Part:\n @hookimpl\n def densefog_helth(self): ...", "which is no hook"),
+        ("class Part:\n def __init__(self): 1/0", "ZeroDivisionError"),
+    ],
+)
+def test_a_part_that_fails_takes_its_whole_plugin_away_and_no_other(module, source, reason):
+    good = "class Good:\n @hookimpl(wrapper=True)\n def densefog_call_action(self): return (yield)\n"
+    parts = "\n@hookimpl\ndef densefog_parts(config): return [Good(), Part()]"
+    app = app_of(module("bad", good + source + parts), module("fine"))
+    assert states(app.plugins)["bad"][0] == "broken"
+    assert reason in states(app.plugins)["bad"][1]
+    assert states(app.plugins)["fine"][0] == "loaded"
+    assert not app.plugins.is_wrapped("densefog_call_action")
+
+
+def test_what_the_settings_ask_for_and_lacks_a_package_stops_start_up(module):
+    source = """
+from densefog_core.plugins import require
+@hookimpl
+def densefog_parts(config): require("no_such.package", extra="alpha[x]")
+"""
+    with pytest.raises(PluginError, match=r"plugin 'needy' of alpha 1.0 is turned on by its settings, and needs the"):
+        app_of(module("needy", source))
