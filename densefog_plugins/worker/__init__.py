@@ -27,6 +27,14 @@ def densefog_register_workers(registry: Registry[WorkerFactory]) -> None:
     registry.add("gevent", make_worker)
 
 
+@hookimpl
+def densefog_startup(app: App) -> None:
+    """Tell workers in other processes of this machine when a job was enqueued here."""
+    from densefog_plugins.worker.hints import Sender
+
+    app.wake_listeners.append(Sender(app.config).send)
+
+
 def make_worker(app: App) -> Worker:
     """Return the worker of an application."""
     from densefog_plugins.worker.worker import GeventWorker

@@ -12,6 +12,8 @@ from densefog_core.jobs import Job, JobInterrupt, Lease
 
 #: Seconds after its timeout at which a try that did not stop is taken to be stuck.
 GRACE = 5.0
+#: The descriptor that the stacks of a process go to whose loop is blocked.
+STDERR = 2
 
 
 @dataclass(eq=False)
@@ -58,6 +60,10 @@ class Tries(dict[Lease, Try]):
     def running(self) -> list[Try]:
         """Return the tries whose handler has not ended."""
         return [one for one in list(self.values()) if one.running]
+
+    def expired(self) -> list[Try]:
+        """Return the tries that were given up and still run."""
+        return [one for one in self.running() if one.expired]
 
     def stuck(self) -> list[Try]:
         """Return the tries that should have stopped some time ago and have not been given up yet."""

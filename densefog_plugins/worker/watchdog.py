@@ -7,26 +7,26 @@ import time
 
 import gevent
 
-from densefog_plugins.worker.tries import GRACE, Tries
+from densefog_plugins.worker.tries import GRACE, STDERR, Tries, Try
 
 #: Seconds between two looks at the clock, and the longest time that the loop may be blocked when no job runs.
 INTERVAL = 1.0
 IDLE_LIMIT = 60.0
-#: The descriptor that the stacks go to.
-STDERR = 2
 
 
 class Watchdog:
     """Arms a timer in C that dumps every stack on stderr and ends the process; a greenlet re-arms it.
 
     While a handler blocks the loop, in Python or in a C call that holds the GIL, nobody re-arms it. It goes off when
-    the first running try is past its timeout and twice the grace: the heartbeat has had time to write that.
-    The supervisor starts the process again, and other workers take its jobs when their leases end.
+    the first running try is past its timeout and twice the grace: if the heartbeat runs at all, it has ended the
+    process in a better way by then. The supervisor starts it again; its jobs go to others when their leases end.
     """
 
     def __init__(self, tries: Tries) -> None:
         self._tries = tries
         self._greenlet: gevent.Greenlet[..., None] | None = None
+        self._due = 0.0
+        self._idle = True
 
     def start(self) -> None:
         """Arm it."""
@@ -38,14 +38,19 @@ class Watchdog:
             self._greenlet.kill()
         faulthandler.cancel_dump_traceback_later()
 
+    def watch(self, one: Try) -> None:
+        """Arm it for a try that starts, which may block the loop before the greenlet runs again."""
+        if self._greenlet is not None and (self._idle or one.stuck_at + GRACE < self._due):
+            self._arm()
+
     def _run(self) -> None:
         while True:
-            faulthandler.dump_traceback_later(self._limit(), exit=True, file=STDERR)
+            self._arm()
             gevent.sleep(INTERVAL)
 
-    def _limit(self) -> float:
+    def _arm(self) -> None:
         running = self._tries.running()
-        if not running:
-            return IDLE_LIMIT
-        first = min(one.stuck_at for one in running) + GRACE
-        return max(first - time.monotonic(), GRACE)
+        now = time.monotonic()
+        first = min((one.stuck_at for one in running), default=now + IDLE_LIMIT)
+        self._idle, self._due = not running, max(first + GRACE, now + GRACE)
+        faulthandler.dump_traceback_later(self._due - now, exit=True, file=STDERR)

@@ -25,6 +25,7 @@ from densefog_core.jobs import (
     run_job,
 )
 from densefog_plugins.worker.heartbeat import BEATS, Heartbeat
+from densefog_plugins.worker.hints import Listener
 from densefog_plugins.worker.tries import Tries, Try
 from densefog_plugins.worker.watchdog import Watchdog
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Seconds until the second poll of a worker that found nothing; doubled up to `poll_interval`.
 FIRST_POLL = 0.1
+#: What gevent calls readable.
+READ = 1
 #: Outcomes that one transaction writes.
 FLUSH = 100
 #: Seconds between two warnings about jobs that nobody here handles.
@@ -61,10 +64,12 @@ class GeventWorker:
         self._poll_interval: float = config.poll_interval
         self._lease: float = config.lease
         self._tries = Tries()
+        self._watchdog = Watchdog(self._tries)
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
         # The one thing of gevent that other threads may touch; it sets the event in the loop.
         self._waker: Any = None
+        self._hints: Any = None
         self._flush = Event()
         # Whether the last claim took all that it could: then there may be more, as soon as a slot is free.
         self._more = False
@@ -80,20 +85,23 @@ class GeventWorker:
         self._waker.start(self._wake.set)
         self._waker.ref = False
         self._app.wake_listeners.append(self.wake)
+        listener = self._listen()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
-        watchdog = Watchdog(self._tries)
         helpers = [gevent.spawn(loop) for loop in (self._flusher, self._reclaimer, self._complainer, self._pruner)]
         heartbeat.start()
-        watchdog.start()
+        self._watchdog.start()
         try:
             self._work()
             self._drain()
         finally:
             self._app.wake_listeners.remove(self.wake)
             gevent.killall(helpers)
-            watchdog.stop()
+            self._watchdog.stop()
             heartbeat.stop()
             self._waker.stop()
+            if self._hints is not None:
+                self._hints.close()
+            listener.close()
             self._stopped.set()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -112,6 +120,18 @@ class GeventWorker:
         """Look for jobs at once; safe to call from any thread."""
         if self._waker is not None:
             self._waker.send()
+
+    def _listen(self) -> Listener:
+        """Be woken by other processes, too."""
+        listener = Listener(self._app.config)
+        if listener.open():
+            self._hints = gevent.get_hub().loop.io(listener.fileno(), READ)
+            self._hints.start(self._hinted, listener)
+        return listener
+
+    def _hinted(self, listener: Listener) -> None:
+        listener.drain()
+        self._wake.set()
 
     def run_pending(self) -> int:
         """Run what is due now, in this thread, until nothing is; return the number of tries run."""
@@ -185,6 +205,7 @@ class GeventWorker:
 
     def _run(self, one: Try) -> None:
         one.started = time.monotonic()
+        self._watchdog.watch(one)
         self._app.emit(JobEvent("started", one.job))
         timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:

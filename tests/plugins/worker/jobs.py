@@ -85,14 +85,14 @@ def fail(params: dict[str, Any]) -> None:
     raise RuntimeError("the provider said no")
 
 
-@job(on_last_failure=gave_up)
+@job(timeout=1.5, on_last_failure=gave_up)
 def spin(params: dict[str, Any]) -> None:
     """Never yield, in Python."""
     while True:
         pass
 
 
-@job(on_last_failure=gave_up)
+@job(timeout=1.5, on_last_failure=gave_up)
 def hold(params: dict[str, Any]) -> None:
     """Never yield, in a C call that holds the GIL: not even a native thread runs."""
     ctypes.PyDLL(None).sleep(3600)

@@ -106,10 +106,10 @@ def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_other
     bad = {action: site.add(action, try_max=2) for action in ("Spin", "Die", "Hold")}
     others = [site.add("Wait", {"seconds": 0.5}, try_max=50) for _ in range(10)]
     # One at a time, so that each starts when it is claimed.
-    with site.worker("--processes", "2", worker_exec_timeout=1.5, worker_pick_size=1, drain_timeout=1):
+    with site.worker("--processes", "2", worker_pick_size=1, drain_timeout=1):
         site.until(lambda: site.ended(*bad.values(), *others))
     errors = {action: site.row(job_id).error for action, job_id in bad.items()}
-    assert errors["Spin"] == "timed out after 1.5 s; its handler did not yield"
+    assert errors["Spin"] == "timed out after 1.5 s and did not stop"
     assert errors["Die"] == "worker lost (try 2 of 2)"
     # Not even the heartbeat runs: only the end of its lease tells.
     assert errors["Hold"] == "worker lost (try 2 of 2)"
@@ -122,6 +122,20 @@ def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_other
     assert {site.row(job_id).status for job_id in others} == {"finished"}
     assert {len(site.trace("finished", job_id)) for job_id in others} == {1}
     assert "Timeout (0:00:0" in site.log and "jobs.py" in site.log, "the stacks of a stuck process are shown"
+
+
+def test_a_blocked_process_gives_back_its_other_jobs_at_no_cost(sqlite_site: Site) -> None:
+    site = sqlite_site
+    others = [site.add("Wait", {"seconds": 60}, try_max=1) for _ in range(5)]
+    with site.worker() as process:
+        site.until(lambda: len(site.trace("started")) == 5)
+        spinning = site.add("Spin", try_max=1)
+        assert process.wait(20) == 1
+    assert site.row(spinning).error == "timed out after 1.5 s and did not stop"
+    assert {(site.row(job_id).status, site.row(job_id).trys, site.row(job_id).try_max) for job_id in others} == {
+        ("pending", 1, 2)
+    }
+    assert "gives back 5 other jobs" in site.log and "in spin" in site.log
 
 
 def test_a_worker_that_starts_leaves_alone_what_others_run_and_takes_over_from_the_dead(site: Site) -> None:
