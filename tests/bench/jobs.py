@@ -64,7 +64,8 @@ class Queue:
         self, name: str, peer: str, command: list[str], remaining: Callable[[], int], **environment: str
     ) -> None:
         self.name, self._peer, self._command, self._remaining = name, peer, command, remaining
-        self._environment = {**os.environ, "PYTHONPATH": os.getcwd(), "BENCH_SIZE": "10", "BENCH_REDIS": REDIS, **environment}
+        common = {"PYTHONPATH": os.getcwd(), "BENCH_SIZE": "10", "BENCH_REDIS": REDIS}
+        self._environment = {**os.environ, **common, **environment}
 
     def fill(self, *arguments: object) -> None:
         """Put jobs in."""
@@ -116,7 +117,7 @@ def scalar(url: str, statement: str) -> Callable[[], int]:
 
 
 def densefog(name: str, url: str, folder: str, **environment: str) -> Queue:
-    """densefog on a database."""
+    """Return densefog on a database."""
     left = "SELECT COUNT(*) FROM job WHERE status IN ('pending', 'running')"
     return Queue(name, "densefog_app", [sys.executable, "-m", f"{PEERS}.densefog_app"], scalar(url, left),
                  DB_URL=url, BENCH_FOLDER=folder, **environment)
@@ -167,7 +168,8 @@ def main() -> None:
         show(rates)
         mysql.fill(options.jobs * 2, "Noop", {})
         both = mysql.drain(options.jobs * 2, processes=2)
-        print(f"\ntwo processes on MariaDB: {both:.0f} jobs/s, {both / statistics.median(rates[mysql.name]):.2f} times one")
+        times = both / statistics.median(rates[mysql.name])
+        print(f"\ntwo processes on MariaDB: {both:.0f} jobs/s, {times:.2f} times one")
         wide = densefog("densefog, SQLite", f"sqlite:///{folder}/jobs.db", folder, BENCH_SIZE="50")
         wide.fill(WAITS, "Wait", {"seconds": 0.1})
         print(f"{WAITS} jobs of 0.1 s in 50 slots: {WAITS / wide.drain(WAITS):.2f} s")

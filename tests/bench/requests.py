@@ -1,7 +1,7 @@
 """Requests a second of the whole stack beside its peers, as ratios of one run: ``python -m tests.bench.requests``.
 
-Each server is pinned to the first core and wrk to the second; rounds alternate, and the median of each counts. Needs wrk
-(``apt-get install wrk``) and ``pip install flask falcon fastapi uvicorn``.
+Each server is pinned to the first core and wrk to the second; rounds alternate, and the median of each counts. Needs
+wrk (``apt-get install wrk``) and ``pip install flask falcon fastapi uvicorn``.
 """
 
 from __future__ import annotations

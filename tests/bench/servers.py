@@ -1,8 +1,10 @@
-"""The servers that `tests.bench.requests` compares, each in a process of its own: ``python -m tests.bench.servers bare 9000``.
+"""The servers that `tests.bench.requests` compares, each in a process of its own.
 
 Every one answers ``POST /`` with ``{"action": "DescribeVolumes", "limit": 20, "volumeIds": [...]}`` by the same three
-volumes in the same envelope. densefog does all that it promises on the way: typed parameters, context id, access line to
-a file, redaction, strict JSON. The others do what their quick start shows, and write no access line.
+volumes in the same envelope. densefog does all that it promises on the way: typed parameters, context id, access line
+to a file, redaction, strict JSON. The others do what their quick start shows, and write no access line::
+
+    python -m tests.bench.servers bare 9000
 """
 
 import json
@@ -108,7 +110,7 @@ def fastapi(port: int) -> None:
 
     class Params(BaseModel):
         action: str
-        volumeIds: list[str] = Field(max_length=100)  # noqa: N815 - the name on the wire
+        volumeIds: list[str] = Field(max_length=100)
         limit: int = Field(20, ge=1, le=100)
 
     app = FastAPI()
