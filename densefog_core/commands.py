@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -16,7 +17,8 @@ from densefog_core.cli import common_options, configure, fail
 from densefog_core.errors import StartupError
 from densefog_core.job_commands import jobs
 from densefog_core.notify_commands import notify
-from densefog_core.plugins import PluginRecord
+from densefog_core.plugin_commands import hooks, plugins
+from densefog_core.signing import sign
 from densefog_core.tables import as_json, show
 
 
@@ -62,39 +64,6 @@ def _add_plugin_commands(ctx: click.Context) -> None:
             click.echo(f"densefog: {record.found.owner}: its commands are missing: {exc}", err=True)
 
 
-# -- plugins ---------------------------------------------------------------------------------------------------
-
-
-@main.command()
-@as_json
-@click.option("-v", "--verbose", "imports", is_flag=True, help="Show how long each import took, and tracebacks.")
-@click.option("--hook", help="Only plugins that implement this hook.")
-def plugins(json_output: bool, imports: bool, hook: str | None) -> None:
-    """List what is installed, what became of it, and why."""
-    app = App()
-    try:
-        app.load()
-    except StartupError as exc:
-        click.echo(f"densefog: {exc}", err=True)
-    records = [record for record in app.plugins.records if hook is None or hook in record.hooks]
-    timing = ["import_ms"] if imports else []
-    columns = ["name", "group", "distribution", "version", "state", *timing, "hooks", "reason"]
-    show([_plugin_row(record) for record in records], columns, json_output=json_output)
-
-
-def _plugin_row(record: PluginRecord) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "group": record.found.group,
-        "distribution": record.found.dist,
-        "version": record.found.version,
-        "state": record.state,
-        "import_ms": round(record.import_seconds * 1000, 1),
-        "hooks": [hook.removeprefix("densefog_") for hook in record.hooks],
-        "reason": record.reason,
-    }
-
-
 # -- actions ---------------------------------------------------------------------------------------------------
 
 
@@ -133,13 +102,21 @@ def show_action(name: str, api: str) -> None:
 @click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--url", default="http://127.0.0.1:8080/", show_default=True, help="Where the API is.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for the answer.")
-def call(action: str, params: tuple[str, ...], url: str, timeout: float) -> None:
+@click.option("--key", envvar="DENSEFOG_KEY", help="Sign the call with this access key.")
+@click.option("--secret", envvar="DENSEFOG_SECRET", help="The key's secret; others on this machine can read arguments.")
+def call(
+    action: str, params: tuple[str, ...], url: str, timeout: float, key: str | None, secret: str | None
+) -> None:
     """Call an action over HTTP and print its reply; exits 1 when retCode is not 0.
 
     A VALUE that is JSON is sent as what it means (3, true, ["a"]), everything else as text.
     """
     body = jsontext.dumps({"action": action, **dict(_pair(param) for param in params)}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    if (key is None) is not (secret is None):
+        raise click.UsageError("--key and --secret (DENSEFOG_KEY, DENSEFOG_SECRET) go together")
+    path = urllib.parse.urlsplit(url).path or "/"
+    signed = {} if key is None or secret is None else sign(key, secret, body, path=path)
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **signed})
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
             reply = json.load(response)
@@ -185,5 +162,5 @@ def check() -> None:
         click.echo(line)
 
 
-main.add_command(jobs)
-main.add_command(notify)
+for command in (plugins, hooks, jobs, notify):
+    main.add_command(command)

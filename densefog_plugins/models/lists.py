@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 
 from densefog_core import jsontext
 from densefog_core.errors.iaas_error import ValidationError
 from densefog_plugins.models.listparams import ListParams
-from densefog_plugins.models.resource import DELETED
+from densefog_plugins.models.resource import DELETED, storable
 from densefog_plugins.models.sessions import current_session
 
 Where = Sequence[ColumnElement[bool]]
@@ -70,14 +70,16 @@ def _conditions(
     if project_id is not None:
         yield model.project_id == project_id
     if ids is not None:
-        yield model.id.in_(ids)
+        yield model.id.in_(storable(ids))
     if params.status is not None:
-        yield model.status.in_(params.status)
+        yield model.status.in_(storable(params.status))
     elif ids is None and hasattr(model, "status"):
         yield model.status.not_in(DELETED)
     if params.search_word:
+        if "\0" in params.search_word:
+            yield false()
         columns = [getattr(model, column) for column in getattr(model, "searched", ("id",))]
-        yield or_(*(column.icontains(params.search_word, autoescape=True) for column in columns))
+        yield or_(*(column.icontains(params.search_word.replace("\0", ""), autoescape=True) for column in columns))
     if hasattr(model, "created"):
         if params.created_from is not None:
             yield model.created >= _naive(params.created_from)
@@ -140,7 +142,8 @@ def _read_token(token: str, names: tuple[str, ...], reverse: bool) -> list[Any]:
     try:
         value = jsontext.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         backwards, *key = value
-        if backwards is not reverse or len(key) != len(names) or not all(isinstance(one, str) for one in key):
+        fits = len(key) == len(names) and all(type(one) is str and "\0" not in one for one in key)
+        if backwards is not reverse or not fits:
             raise ValueError
         return [datetime.fromisoformat(one) if name == "created" else one for name, one in zip(names, key, strict=True)]
     except (binascii.Error, jsontext.InvalidJSON, TypeError, ValueError):

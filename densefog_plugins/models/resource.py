@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -39,6 +39,11 @@ class Timestamps:
     @classmethod
     def __table_args__(cls) -> Any:  # noqa: ANN401
         return (list_index(cls.__tablename__),) if "__tablename__" in vars(cls) else ()  # type: ignore[attr-defined]
+
+
+def storable(values: Iterable[str]) -> list[str]:
+    """Return the values that a column may hold; PostgreSQL refuses a statement with a NUL in it."""
+    return [value for value in values if "\0" not in value]
 
 
 def list_index(table: str) -> Index:
@@ -93,7 +98,7 @@ class ResourceMixin:
         cls, resource_ids: Sequence[str], *, project_id: str | None = None, lock: bool = False
     ) -> list[Self]:
         """Return resources in the order of their ids; see `get`. Rows are locked in one order by everybody."""
-        query = select(cls).where(cls.id.in_(resource_ids)).order_by(cls.id)
+        query = select(cls).where(cls.id.in_(storable(resource_ids))).order_by(cls.id)
         if project_id is not None:
             # In SQL, so that nobody can lock what is another's.
             query = query.where(cls.project_id == project_id)
@@ -111,7 +116,7 @@ class ResourceMixin:
     @classmethod
     def _absent(cls, resource_id: str, project_id: str | None) -> iaas_error.BaseIaasException:
         if project_id is not None and not current_app().config.hide_foreign_resources:
-            if current_session().scalar(select(cls.id).where(cls.id == resource_id)) == resource_id:
+            if current_session().scalar(select(cls.id).where(cls.id.in_(storable([resource_id])))) == resource_id:
                 return iaas_error.ResourceNotBelongsToProject(resource_id)
         return iaas_error.ResourceNotFound(resource_id)
 

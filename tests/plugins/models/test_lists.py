@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from densefog_core.errors.iaas_error import ValidationError
+from densefog_core.errors.iaas_error import ResourceNotFound, ValidationError
 from densefog_core.testing import TestApp
 from densefog_plugins.models import lists as lists_module
 from densefog_plugins.models import session, transaction
@@ -89,6 +89,14 @@ def test_a_search_word_means_itself(app: TestApp, word: str) -> None:
     (one,) = add(name=f"the {word} one")
     add(name="the 50 axb backslash one")
     assert ids(call(app, searchWord=word)) == [one]
+
+
+def test_a_NUL_is_found_nowhere(app: TestApp) -> None:
+    add()
+    for params in ({"searchWord": "r\0"}, {"diskIds": ["r\0"]}, {"status": ["a\0"]}):
+        assert ids(call(app, **params)) == []
+    with pytest.raises(ResourceNotFound):
+        Disk.get("r\0", project_id=A)
 
 
 def test_a_search_ignores_case_and_looks_at_the_id_too(app: TestApp) -> None:

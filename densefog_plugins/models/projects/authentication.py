@@ -1,0 +1,135 @@
+"""Who calls? Answered from one row, at the same cost and in the same words whatever is wrong with the key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from densefog_core.config import Config
+from densefog_core.context import Request
+from densefog_core.errors.project_error import (
+    AccessKeyExpired,
+    AccessKeyInvalid,
+    BaseAccessKeyException,
+    ManageAccessKeyInvalid,
+)
+from densefog_core.jobs import utcnow
+from densefog_core.signing import DATE, DATE_FORMAT, NONCE, SIGNATURE, secret_hash, signature
+from densefog_plugins.models.database import database
+from densefog_plugins.models.dialects import is_duplicate
+from densefog_plugins.models.projects.tables import ACTIVE, MANAGE, PROJECT, AccessKey, Nonce, Project
+from densefog_plugins.models.sessions import current_session
+
+#: Characters of an access key's id.
+MAX_KEY = 32
+#: What a key is compared with that does not exist.
+NOBODY = "0" * 64
+#: One in so many signed requests deletes nonces whose window is over, so many at once.
+PRUNE_EVERY, PRUNE_LIMIT = 100, 1000
+
+_logger = logging.getLogger("densefog.projects")
+
+
+class Authenticator:
+    """Checks the access key of a request, and sets ``request.project_id`` and ``request.access_key``."""
+
+    def __init__(self, config: Config) -> None:
+        self._manage_apis = frozenset(config.projects_manage_apis)
+        self._key_header: str = config.projects_key_header
+        self._secret_header: str = config.projects_secret_header
+        self._window = timedelta(seconds=config.projects_window)
+
+    def __call__(self, request: Request) -> None:
+        """Authenticate a request.
+
+        Raises:
+            AccessKeyInvalid: the key is absent, unknown or deleted, its secret or its signature is wrong, the signature
+                is too old or was used before, or the project is deleted.
+            ManageAccessKeyInvalid: the same on an API for operators; also for a project's key.
+            AccessKeyExpired: the key and its secret were right once.
+        """
+        manage = request.api in self._manage_apis
+        key = (request.headers.get(self._key_header) or "")[:MAX_KEY]
+        row = _find(key)
+        hashed = NOBODY if row is None else row.secret_hash
+        nonce = request.headers.get(NONCE) or ""
+        signed = request.headers.get(SIGNATURE)
+        if signed is None:
+            right = _equal(secret_hash(key, request.headers.get(self._secret_header) or ""), hashed)
+        else:
+            right = self._is_signed(request, hashed, nonce, signed)
+        if not (right and row is not None and row.id == key and _is_active(row, MANAGE if manage else PROJECT)):
+            raise _refusal(manage)(key)
+        if row.expires is not None and row.expires <= utcnow():
+            raise AccessKeyExpired(key)
+        if signed is not None and not self._is_new(key, nonce):
+            _logger.warning("a request signed with access key %s was sent twice", key)
+            raise _refusal(manage)(key)
+        request.access_key = key
+        request.project_id = None if manage else row.project_id
+
+    def _is_signed(self, request: Request, hashed: str, nonce: str, signed: str) -> bool:
+        date = request.headers.get(DATE) or ""
+        right = _equal(signature(hashed, "POST", request.path, date, nonce, request.body), signed)
+        return right and 16 <= len(nonce) <= 64 and self._is_recent(date)
+
+    def _is_recent(self, date: str) -> bool:
+        try:
+            moment = datetime.strptime(date, DATE_FORMAT).replace(tzinfo=UTC)
+        except ValueError:
+            return False
+        return abs(datetime.now(UTC) - moment) <= self._window
+
+    def _is_new(self, key: str, nonce: str) -> bool:
+        """Remember a nonce; False when it is remembered already. Only right signatures come here, or anyone could
+        fill it.
+        """
+        row = {"id": hashlib.sha256(f"{key}\0{nonce}".encode()).hexdigest(), "created": utcnow()}
+
+        def remember(connection: Connection) -> None:
+            connection.execute(insert(Nonce), row)
+
+        try:
+            database().run(remember)
+        except Exception as exc:
+            if not is_duplicate(exc):
+                raise
+            return False
+        if random.random() * PRUNE_EVERY < 1:
+            database().run(self._prune)
+        return True
+
+    def _prune(self, connection: Connection) -> None:
+        # A date may lie a window in the future, and is good for a window after that.
+        old = select(Nonce.id).where(Nonce.created < utcnow() - 3 * self._window).limit(PRUNE_LIMIT)
+        connection.execute(delete(Nonce).where(Nonce.id.in_(sorted(connection.scalars(old)))))
+
+
+def _find(key: str) -> Any:  # noqa: ANN401 - a row
+    query = (
+        select(
+            AccessKey.id, AccessKey.secret_hash, AccessKey.project_id, AccessKey.kind, AccessKey.status,
+            AccessKey.expires, Project.status.label("project_status"),
+        )
+        .outerjoin(Project, Project.id == AccessKey.project_id)
+        .where(AccessKey.id == key.replace("\0", "?"))
+    )
+    return current_session().execute(query).first()
+
+
+def _is_active(row: Any, kind: str) -> bool:  # noqa: ANN401 - a row
+    return row.kind == kind and row.status == ACTIVE and (kind == MANAGE or row.project_status == ACTIVE)
+
+
+def _refusal(manage: bool) -> type[BaseAccessKeyException]:
+    return ManageAccessKeyInvalid if manage else AccessKeyInvalid
+
+
+def _equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))

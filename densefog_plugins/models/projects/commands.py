@@ -1,0 +1,63 @@
+"""``densefog projects``: the first projects and keys, before there is a key to call the API with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from densefog_core.app import get_app
+from densefog_core.errors import BaseIaasException
+from densefog_core.tables import as_json, show_one
+
+
+@click.group()
+def projects() -> None:
+    """Create projects and access keys."""
+
+
+@projects.command()
+@click.argument("project_id", required=False)
+@click.option("--name", default="", help="For people.")
+@as_json
+def create(project_id: str | None, name: str, json_output: bool) -> None:
+    """Create a project."""
+    _prepare()
+    from densefog_plugins.models.projects.keys import create_project
+
+    _show({"project_id": _or_fail(create_project, project_id, name).id}, json_output)
+
+
+@projects.command("create-key")
+@click.option("--project", "project_id", help="The key is this project's.")
+@click.option("--manage", is_flag=True, help="The key is for the APIs of operators.")
+@click.option("--name", default="", help="For people.")
+@as_json
+def create_key(project_id: str | None, manage: bool, name: str, json_output: bool) -> None:
+    """Create an access key and print its secret, which is never to be had again."""
+    if manage is (project_id is not None):
+        raise click.UsageError("give either --project or --manage")
+    _prepare()
+    from densefog_plugins.models.projects import keys
+
+    row, secret = _or_fail(keys.create_key, project_id, name=name)
+    _show({"access_key": row.id, "access_secret": secret}, json_output)
+
+
+def _prepare() -> None:
+    app = get_app()
+    from densefog_plugins.models.embedded import create_embedded
+    from densefog_plugins.models.projects import tables  # noqa: F401 - declares what is created
+
+    create_embedded(app)
+
+
+def _or_fail(function: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    try:
+        return function(*args, **options)
+    except BaseIaasException as exc:
+        raise click.ClickException(str(exc)) from None
+
+
+def _show(row: dict[str, Any], json_output: bool) -> None:
+    show_one(row, json_output=json_output)

@@ -1,0 +1,45 @@
+"""What takes part in calls when projects are enabled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from densefog_core import hookimpl
+from densefog_core.actions import ActionRegistry
+from densefog_core.app import App
+from densefog_core.config import Config
+from densefog_core.context import Request
+from densefog_plugins.models.embedded import create_embedded
+from densefog_plugins.models.projects import actions
+from densefog_plugins.models.projects.authentication import Authenticator
+
+
+class Projects:
+    """Authenticates calls and lets operators manage projects, keys and quotas."""
+
+    def __init__(self, config: Config) -> None:
+        self._authenticate = Authenticator(config)
+        self._manage_apis = list(config.projects_manage_apis)
+
+    @hookimpl
+    def densefog_register_actions(self, registry: ActionRegistry) -> None:
+        """Register the actions for operators, and the one for tenants."""
+        for name, handler in actions.MANAGE.items():
+            registry.add(name, handler, api=self._manage_apis)
+        if "public" not in self._manage_apis:
+            registry.add("DescribeQuotas", actions.describe_own_quotas, api="public")
+
+    @hookimpl
+    def densefog_startup(self, app: App) -> None:
+        """Say that calls are authenticated."""
+        app.guard = "projects"
+        create_embedded(app)
+
+    @hookimpl(wrapper=True, tryfirst=True)
+    def densefog_call_action(
+        self, request: Request, handler: Callable[[Request], Any]
+    ) -> Generator[None, Any, Any]:
+        """Find out who calls, before anybody else sees the call."""
+        self._authenticate(request)
+        return (yield)

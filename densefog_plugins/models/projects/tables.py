@@ -1,0 +1,96 @@
+"""The tables of projects, access keys, quotas and nonces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from densefog_core.jobs import utcnow
+from densefog_plugins.models.base import Base
+from densefog_plugins.models.resource import Timestamps
+
+ACTIVE, DELETED = "active", "deleted"
+PROJECT, MANAGE = "project", "manage"
+#: A quota without a limit.
+UNLIMITED = -1
+
+
+class Project(Timestamps, Base):
+    """Whom resources belong to."""
+
+    __tablename__ = "project"
+    __table_args__ = ()
+    searched: ClassVar[tuple[str, ...]] = ("id", "name")
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), default="")
+    status: Mapped[str] = mapped_column(String(10), default=ACTIVE)
+
+    def jsonable(self) -> dict[str, Any]:
+        """Return the project as operators see it."""
+        return {
+            "projectId": self.id,
+            "name": self.name,
+            "status": self.status,
+            "created": self.created,
+            "updated": self.updated,
+        }
+
+
+class AccessKey(Timestamps, Base):
+    """What a client proves to have, and whom it then acts for. The secret itself is nowhere."""
+
+    __tablename__ = "access_key"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(10), default=PROJECT)
+    status: Mapped[str] = mapped_column(String(10), default=ACTIVE)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100), default="")
+    expires: Mapped[datetime | None]
+
+    def is_expired(self) -> bool:
+        """Return whether its time is over."""
+        return self.expires is not None and self.expires <= utcnow()
+
+    def jsonable(self) -> dict[str, Any]:
+        """Return the key as operators see it."""
+        return {
+            "accessKey": self.id,
+            "projectId": self.project_id if self.kind == PROJECT else None,
+            "kind": self.kind,
+            "name": self.name,
+            "status": "expired" if self.status == ACTIVE and self.is_expired() else self.status,
+            "expires": self.expires,
+            "created": self.created,
+            "updated": self.updated,
+        }
+
+
+class Quota(Base):
+    """How many of something a project may have, and has."""
+
+    __tablename__ = "quota"
+
+    id: Mapped[str] = mapped_column(String(90), primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(32), index=True)
+    resource: Mapped[str] = mapped_column(String(50))
+    quota: Mapped[int]
+    used: Mapped[int] = mapped_column(default=0)
+
+    def jsonable(self) -> dict[str, Any]:
+        """Return the quota as clients see it."""
+        return {"projectId": self.project_id, "resource": self.resource, "quota": self.quota, "used": self.used}
+
+
+class Nonce(Base):
+    """What one signed request was made unrepeatable with."""
+
+    __tablename__ = "nonce"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created: Mapped[datetime] = mapped_column(index=True, default=utcnow)
