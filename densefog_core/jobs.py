@@ -302,6 +302,8 @@ class JobSpec:
         backoff: number of the failed try to seconds until the next one, instead of ``try_period``.
         on_last_failure: called with the `Job` when its last try has failed or was lost, to move resources out of
             their ``-ing`` status.
+        every: run it by itself, without params: a time such as ``30s``, ``5m``, ``2h`` or ``1d``, counted from midnight
+            UTC, or a cron line in UTC.
     """
 
     action: str
@@ -312,6 +314,7 @@ class JobSpec:
     timeout: float | None = None
     backoff: Callable[[int], float] | None = None
     on_last_failure: Callable[[Job], object] | None = None
+    every: str | None = None
 
     def delay(self, job: Job) -> float:
         """Return the seconds between the failed try that ``job`` records and the next one."""
@@ -363,7 +366,8 @@ class JobRegistry(Registry[JobSpec]):
             name: at most 50 characters.
             handler: called with what its signature names out of ``params``, ``job``, ``time_sleep`` and
                 ``is_last_chance``; returns a JSON value.
-            **options: ``try_max``, ``try_period``, ``timeout``, ``backoff``, ``on_last_failure`` of `JobSpec`.
+            **options: ``try_max``, ``try_period``, ``timeout``, ``backoff``, ``on_last_failure``, ``every`` of
+                `JobSpec`.
 
         Raises:
             RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.

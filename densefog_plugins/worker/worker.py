@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -23,9 +24,11 @@ from densefog_core.jobs import (
     failure,
     give_up,
     run_job,
+    utcnow,
 )
 from densefog_plugins.worker.heartbeat import BEATS, Heartbeat
 from densefog_plugins.worker.hints import Listener
+from densefog_plugins.worker.schedules import Calendar
 from densefog_plugins.worker.tries import Tries, Try
 from densefog_plugins.worker.watchdog import Watchdog
 
@@ -65,6 +68,7 @@ class GeventWorker:
         self._lease: float = config.lease
         self._tries = Tries()
         self._watchdog = Watchdog(self._tries)
+        self._calendar = Calendar(app.job_specs, utcnow())
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
         # The one thing of gevent that other threads may touch; it sets the event in the loop.
@@ -87,7 +91,8 @@ class GeventWorker:
         self._app.wake_listeners.append(self.wake)
         listener = self._listen()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
-        helpers = [gevent.spawn(loop) for loop in (self._flusher, self._reclaimer, self._complainer, self._pruner)]
+        loops = (self._flusher, self._reclaimer, self._complainer, self._pruner, self._scheduler)
+        helpers = [gevent.spawn(loop) for loop in loops]
         heartbeat.start()
         self._watchdog.start()
         try:
@@ -316,6 +321,15 @@ class GeventWorker:
         while retention is not None:
             pruned = self._through_outages("prune jobs", lambda: self._app.store.prune(retention, PRUNE_BATCH))
             gevent.sleep(0.1 if pruned == PRUNE_BATCH else PRUNE_EVERY * random.uniform(0.5, 1.5))
+
+    def _scheduler(self) -> None:
+        """Enqueue recurring jobs when their time has come."""
+        while self._calendar:
+            now = utcnow()
+            if jobs := self._calendar.due(now):
+                self._through_outages("enqueue recurring jobs", partial(self._app.store.enqueue, jobs))
+            self._calendar.enqueued(now)
+            gevent.sleep(self._calendar.pause(utcnow()))
 
     def _drain(self) -> None:
         """Let running handlers finish until the deadline, then interrupt them; write every outcome."""

@@ -81,7 +81,8 @@ class Site:
         environment = {
             "DB_URL": self.url, "DENSEFOG_PLUGINS": "bad", "DENSEFOG_TEST_TRACE": str(self._trace),
             "PYTHONPATH": os.pathsep.join([str(self._folder / "site"), str(ROOT)]),
-            "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", str(self._folder)), "WORKER_LEASE": "4", "WORKER_POLL_INTERVAL": "0.2", "DRAIN_TIMEOUT": "10",
+            "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", str(self._folder)),
+            "WORKER_LEASE": "4", "WORKER_POLL_INTERVAL": "0.2", "DRAIN_TIMEOUT": "10",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
         settings_of_others = ("DB_", "WORKER_", "DENSEFOG_")
