@@ -1,4 +1,10 @@
-"""Every hook that densefog calls. The docstrings here are the reference."""
+"""Every hook that densefog calls. The docstrings here are the reference.
+
+How they change: an argument can be added at any time, because an implementation is given only what it asks for. One
+that is to go is named in ``@hookspec(warn_on_impl_args={"name": DeprecationWarning("what to use instead")})`` for one
+minor version before; whoever asks for it is warned when the plugin is registered. What else changes raises
+``API_VERSION``, and a plugin that says ``DENSEFOG_API = 1`` is not loaded by a densefog of another one.
+"""
 
 from __future__ import annotations
 

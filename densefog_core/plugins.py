@@ -32,6 +32,9 @@ API_VERSION = 1
 #: Name under which the core takes part in hooks.
 CORE = "densefog_core"
 
+#: Seconds from which on an import is named as slow: it delays each start, and each command.
+SLOW_IMPORT = 0.2
+
 _logger = logging.getLogger("densefog.plugins")
 
 
@@ -90,6 +93,14 @@ class PluginRecord:
         """The name that ``-p`` and the settings take."""
         return self.found.name
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its import takes so long that somebody should look why.
+
+        Actions and jobs are the application itself, which imports what it works with.
+        """
+        return self.found.group == PLUGINS and self.import_seconds > SLOW_IMPORT
+
     def fail(self, state: State, reason: str, error: BaseException | None = None) -> None:
         """Record that the plugin is not loaded, and why."""
         self.state, self.reason, self.error, self.hooks = state, " ".join(reason.split()), error, []
@@ -124,8 +135,9 @@ class Plugins:
         """Find, filter, import and register every installed entry point.
 
         Raises:
-            ConfigError: a plugin's settings are wrong.
+            ConfigError: a plugin's settings are wrong; every other one is loaded all the same.
         """
+        wrong: list[ConfigError] = []
         names: dict[tuple[str, str], Found] = {}
         for one in discover() if found is None else found:
             record = PluginRecord(one)
@@ -136,8 +148,14 @@ class Plugins:
             first = names.setdefault((one.group, one.name), one)
             if first is not one and not _may_be_function(one):
                 record.fail("rejected", f"the name is taken by {first.owner}")
-            else:
+                continue
+            try:
                 self._load(record)
+            except ConfigError as exc:
+                record.fail("rejected", str(exc), exc)
+                wrong.append(exc)
+        if wrong:
+            raise wrong[0]
 
     def add(self, plugin: object, name: str | None = None) -> PluginRecord:
         """Register a plugin object that no entry point names.
@@ -194,10 +212,9 @@ class Plugins:
             record.fail("unavailable", str(exc), exc)
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - whatever somebody's module raises must not stop the others
             record.fail("broken", f"its import raises {type(exc).__name__}: {exc}", exc)
-        else:
-            record.import_seconds = time.perf_counter() - started
-            if record.found.group == PLUGINS:
-                self._register(record)
+        record.import_seconds = time.perf_counter() - started
+        if record.state == "loaded" and record.found.group == PLUGINS:
+            self._register(record)
 
     def _register(self, record: PluginRecord) -> None:
         try:
@@ -278,6 +295,13 @@ class Plugins:
         for record in matching:
             if record.state != "loaded":
                 raise PluginError(str(record)) from record.error
+
+    def name_slow_ones(self) -> None:
+        """Log which plugins take long to import."""
+        for record in self.records:
+            if record.is_slow:
+                _logger.warning("%s takes %.0f ms to import; it should import what is heavy when it is called",
+                                record.found.owner, record.import_seconds * 1000)
 
     def explain(self, name: str) -> str:
         """Return why a plugin called ``name`` is not loaded, as the end of a sentence, or the empty string."""

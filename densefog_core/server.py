@@ -154,6 +154,7 @@ def prepare(server_name: str) -> App:
         raise ConfigError(f"setting app_root: there is no folder {root}")
     access_log = logs.setup(CONF.log_dir, server_name, debug=CONF.debug, json=CONF.log_format == "json")
     app = get_app()
+    app.plugins.name_slow_ones()
     app.access_log = access_log
     if str(root) not in sys.path:
         sys.path.append(str(root))

@@ -5,11 +5,12 @@ import types
 
 import pytest
 
+from densefog_core import hookspecs
 from densefog_core.app import App
 from densefog_core.config import Config
 from densefog_core.discovery import Found
 from densefog_core.errors import ConfigError, PluginError, RegistrationError
-from densefog_core.hookspecs import hookimpl
+from densefog_core.hookspecs import hookimpl, hookspec
 from densefog_core.plugins import Plugins
 
 
@@ -259,3 +260,40 @@ def densefog_parts(config): require("no_such.package", extra="alpha[x]")
 """
     with pytest.raises(PluginError, match=r"plugin 'needy' of alpha 1.0 is turned on by its settings, and needs the"):
         app_of(module("needy", source))
+
+
+# -- how hooks change ------------------------------------------------------------------------------------------
+
+
+def test_a_hook_that_is_given_another_argument_works_with_the_plugins_there_are(module, monkeypatch):
+    @hookspec
+    def densefog_health(kind, verbose): ...
+
+    monkeypatch.setattr(hookspecs, "densefog_health", densefog_health)
+    older = module("older", "@hookimpl\ndef densefog_health(kind): return {'older': kind}")
+    newer = module("newer", "@hookimpl\ndef densefog_health(kind, verbose): return {'newer': f'{kind} {verbose}'}")
+    plugins = loaded(older, newer)
+    assert [record.state for record in plugins.records] == ["loaded", "loaded"]
+    answers = [check(kind="live", verbose=True) for _, check in plugins.implementations("densefog_health")]
+    assert answers == [{"older": "live"}, {"newer": "live True"}]
+    assert sorted(map(str, plugins.hook.densefog_health(kind="live", verbose=True))) == sorted(map(str, answers))
+
+
+def test_who_asks_for_an_argument_that_is_to_go_is_warned_and_loaded(module, monkeypatch):
+    @hookspec(warn_on_impl_args={"kind": DeprecationWarning("kind goes in 1.2; ask for probe")})
+    def densefog_health(kind, probe): ...
+
+    monkeypatch.setattr(hookspecs, "densefog_health", densefog_health)
+    with pytest.warns(DeprecationWarning, match="kind goes in 1.2; ask for probe"):
+        plugins = loaded(module("older", "@hookimpl\ndef densefog_health(kind): return {}"))
+    assert states(plugins) == {"older": ("loaded", "")}
+    loaded(module("newer", "@hookimpl\ndef densefog_health(probe): return {}"))
+
+
+def test_only_plugins_whose_import_is_slow_are_named_when_a_server_starts(module, monkeypatch, caplog):
+    plugins = loaded(module("slow"), module("quick"), module("app", "x = 1", group="densefog.actions"))
+    plugins.records[0].import_seconds = plugins.records[2].import_seconds = 0.3
+    plugins.name_slow_ones()
+    assert [record.getMessage() for record in caplog.records] == [
+        "plugin 'slow' of alpha 1.0 takes 300 ms to import; it should import what is heavy when it is called"
+    ]
