@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "densefog"
 author = "The densefog maintainers"
-copyright = author  # noqa: A001 - Sphinx reads this name
+copyright = author
 release = metadata.version("densefog")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "reference"]

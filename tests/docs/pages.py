@@ -1,0 +1,290 @@
+"""The pages as programs: their blocks are read, and carried out as a reader would, in a folder of their own.
+
+What a block means is said by its language: ``console`` has commands after ``$`` and below them what they print;
+a block with a caption is the file of that name; ``python`` is run, in one namespace for each page; ``json``, ``toml``
+and ``ini`` must be that; ``text`` is for the eye. ``<!-- test: ... -->`` in the line before a block says more:
+
+- ``skip``, and why: it cannot run here;
+- ``eventually``: the commands are repeated until they print what is expected;
+- ``fails``: the command's exit code is not 0;
+- ``append``: the file is there already, and this is added to it;
+- ``in FILE``: the block stands so in a file of the repository.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sysconfig
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.process import PATIENCE, ROOT, environment
+
+DOCS = ROOT / "docs"
+
+#: Languages whose blocks are for the eye.
+SHOWN = ("text",)
+#: The port in the pages, in whose place the tests take a free one.
+PORT = "8080"
+#: What pages install from the index, and the tests share.
+PROGRAMS = ("densefog", "densefog-serve", "pytest")
+
+_fence = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)\s*$", re.M | re.S)
+_mark = re.compile(r"<!-- test: (.+?) -->\s*\Z")
+_option = re.compile(r"\A:(\w+): *(.*)\n+")
+_directive = re.compile(r"\{code-block\} *(\w+)")
+
+#: What differs from run to run. An id stands for the same id in all of a page.
+_varying = re.compile(
+    r"(?P<id>\b(?:job|vol|srv|i)-[0-9A-Za-z]{8,10}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
+    r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+)|(?P<any>\.\.\.)|(?P<space>\s+)"
+)
+_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One code block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    caption: str = ""
+    marks: tuple[str, ...] = ()
+
+    def mark(self, name: str) -> str | None:
+        """Return what a mark says beside its name; None when it is not there."""
+        return next((one.partition(" ")[2] for one in self.marks if one.split()[0] == name), None)
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Yield the code blocks of a Markdown page; directives that are no code are left out."""
+    text = page.read_text()
+    for match in _fence.finditer(text):
+        info, body = match["info"].strip(), match["body"]
+        directive = _directive.fullmatch(info)
+        if info.startswith("{") and directive is None:
+            continue
+        options = {}
+        while directive and (option := _option.match(body)):
+            options[option[1]] = option[2]
+            body = body[option.end() :]
+        mark = _mark.search(text[: match.start()])
+        yield Block(
+            page, text.count("\n", 0, match.end() - len(match[0])) + 1, directive[1] if directive else info or "text",
+            body, options.get("caption", ""), tuple(mark[1].split("; ")) if mark else (),
+        )
+
+
+def pages() -> list[Path]:
+    """Return every page that has been written by hand in Markdown."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+class Reader:
+    """Somebody who does what pages say.
+
+    Args:
+        folder: where; what is installed there lasts as long.
+        **variables: environment variables.
+    """
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = self.cwd = folder
+        self.port = str(_free_port())
+        self._ids: dict[str, str] = {}
+        self._names: dict[str, Any] = {"__name__": "page"}
+        self._server: subprocess.Popen[bytes] | None = None
+        self._log = folder / "server.log"
+        self._variables = variables
+
+    def follow(self, page: Path) -> None:
+        """Carry out one page."""
+        self._names = {"__name__": "page"}
+        for block in blocks(page):
+            try:
+                self.do(block)
+            except BaseException as exc:
+                exc.add_note(f"in {block}")
+                raise
+
+    def do(self, block: Block) -> None:
+        """Carry out one block."""
+        if block.mark("skip") is not None or block.language in SHOWN:
+            return
+        source = block.mark("in")
+        if source is not None:
+            assert block.text.strip() in (ROOT / source).read_text(), f"this is not in {source} (any more)"
+        elif block.caption:
+            self._write(block)
+        elif block.language == "console":
+            self._console(block)
+        elif block.language == "python":
+            exec(compile("\n" * block.line + block.text, str(block.page), "exec"), self._names)
+        else:
+            CHECKS[block.language](block.text)
+
+    def _write(self, block: Block) -> None:
+        path = self.cwd / block.caption.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_text() if block.mark("append") is not None else ""
+        path.write_text(before + block.text.replace(PORT, self.port))
+
+    # -- commands ----------------------------------------------------------------------------------------------
+
+    def _console(self, block: Block) -> None:
+        deadline = time.monotonic() + (PATIENCE if block.mark("eventually") is not None else 0)
+        for command, expected in commands(block.text):
+            while True:
+                code, printed = self._run(command)
+                matches = self._matches(expected, printed)
+                if matches and (code != 0) == (block.mark("fails") is not None):
+                    break
+                assert time.monotonic() < deadline, (
+                    f"$ {command}\nexit code {code}; expected:\n{expected}\nprinted:\n{printed}\n{self.log()}"
+                )
+                time.sleep(0.1)
+
+    def _run(self, command: str) -> tuple[int, str]:
+        for ours, theirs in self._ids.items():
+            command = command.replace(ours, theirs)
+        command = command.replace(PORT, self.port)
+        if command.startswith("cd "):
+            self.cwd = self.cwd / command[3:]
+            return 0, ""
+        if re.match(r"(\w+=\S+ )*densefog-serve\b", command):
+            return self.serve(command)
+        command = re.sub(r"\bdensefog call\b", f"densefog call --url http://127.0.0.1:{self.port}/", command)
+        done = subprocess.run(
+            command, shell=True, executable="/bin/bash", cwd=self.cwd, env=self._environment(), text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
+        )
+        if "-m venv" in command:
+            self._share(self.cwd / shlex.split(command)[-1])
+        return done.returncode, done.stdout
+
+    def serve(self, command: str) -> tuple[int, str]:
+        """Stop the server that runs, and start one in the background; return what it says when it is there."""
+        self.stop()
+        with self._log.open("wb") as log:
+            self._server = subprocess.Popen(
+                ["bash", "-c", f"exec env {command.replace('densefog-serve', f'densefog-serve --port {self.port}')}"],
+                cwd=self.cwd, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(r"listens on(.|\n)*worker runs|runs jobs|api \w+ listens", self.log()):
+            assert self._server.poll() is None and time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+        time.sleep(0.05)
+        return 0, self.log()
+
+    def log(self) -> str:
+        """Return what the server has written."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def stop(self) -> None:
+        """Do as Ctrl-C does."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            assert self._server.wait(PATIENCE) == 0, self.log()
+            self._server = None
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        try:
+            self.stop()
+        finally:
+            if self._server is not None:
+                self._server.kill()
+                self._server.wait()
+
+    def _environment(self) -> dict[str, str]:
+        path = [str(self.cwd / ".venv/bin"), str(self.folder / ".venv/bin"), sysconfig.get_path("scripts")]
+        return environment(
+            PATH=os.pathsep.join([*path, os.environ["PATH"]]), PYTHONPATH="", PIP_DISABLE_PIP_VERSION_CHECK="1",
+            **self._variables,
+        )
+
+    def _share(self, venv: Path) -> None:
+        """Let an environment see what this one has: nothing is on an index yet, and nothing need be downloaded."""
+        [site] = venv.glob("lib/python*/site-packages")
+        ours = sysconfig.get_path("purelib")
+        for old in site.glob("setuptools*"):
+            # Python 3.11 puts one there that would need the package wheel.
+            shutil.rmtree(old)
+        (site / "shared.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+        for program in PROGRAMS:
+            _, _, script = (Path(sysconfig.get_path("scripts")) / program).read_text().partition("\n")
+            (venv / "bin" / program).write_text(f"#!{venv}/bin/python\n{script}")
+            (venv / "bin" / program).chmod(0o755)
+
+    # -- what they print ---------------------------------------------------------------------------------------
+
+    def _matches(self, expected: str, printed: str) -> bool:
+        if not expected:
+            return True
+        pattern, groups, at = "", [], 0
+        for match in _varying.finditer(expected):
+            pattern += re.escape(expected[at : match.start()].replace(PORT, self.port))
+            pattern += self._pattern(match, groups)
+            at = match.end()
+        pattern += re.escape(expected[at:].replace(PORT, self.port))
+        found = re.search(rf"(?:\A|\n)\s*{pattern}\s*(?:\Z|\n)", printed)
+        if found is None:
+            return False
+        self._ids |= {ours: found[f"id{number}"] for number, ours in enumerate(groups)}
+        return True
+
+    def _pattern(self, match: re.Match[str], groups: list[str]) -> str:
+        ours = match[0]
+        if match.lastgroup != "id":
+            return {"time": _TIME, "context": r"[\w-]+", "any": r"[\s\S]*?", "space": r"\s+"}[str(match.lastgroup)]
+        if ours in self._ids:
+            return re.escape(self._ids[ours])
+        if ours in groups:
+            return f"(?P=id{groups.index(ours)})"
+        groups.append(ours)
+        return rf"(?P<id{len(groups) - 1}>{ours.partition('-')[0]}-\w+)"
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """Return the commands of a console block, each with what it prints."""
+    found: list[tuple[str, str]] = []
+    for line in text.replace("\\\n", "").splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif found:
+            command, expected = found[-1]
+            found[-1] = command, f"{expected}\n{line}" if expected else line
+        else:
+            assert not line.strip(), f"what prints {line!r}?"
+    return [(command, expected.strip()) for command, expected in found]
+
+
+def _ini(text: str) -> None:
+    assert configparser.ConfigParser(interpolation=None).read_string(text) is None
+
+
+CHECKS = {"json": json.loads, "toml": tomllib.loads, "ini": _ini, "python": lambda text: compile(text, "page", "exec")}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

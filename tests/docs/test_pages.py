@@ -1,0 +1,52 @@
+"""What the pages say is done, block by block, as a reader would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import CHECKS, DOCS, ROOT, SHOWN, Reader, blocks, pages
+
+#: Pages that go on where the one before ended.
+TUTORIAL = sorted((DOCS / "tutorial").glob("[0-9]-*.md"))
+#: Pages that have a test of their own, because they need more than an empty folder.
+SPECIAL = {ROOT / "README.md", *TUTORIAL, *(DOCS / "how-to" / f"{name}.md" for name in ("deploy", "mariadb"))}
+PLAIN = [page for page in pages() if page not in SPECIAL and any(True for _ in blocks(page))]
+
+#: Blocks that nothing runs; each says why. More than these must be thought over.
+MOST_SKIPPED = 12
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    """Somebody with an empty folder, and with nothing but the network missing."""
+    reader = Reader(
+        tmp_path, DENSEFOG_DISABLE_PLUGINS="stratus", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0"
+    )
+    yield reader
+    reader.close()
+
+
+def test_the_tutorial_works_from_its_first_line_to_its_last(reader):
+    for page in TUTORIAL:
+        reader.follow(page)
+
+
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_block_of_the_page_works(reader, page):
+    reader.follow(page)
+
+
+def test_every_block_says_what_it_is():
+    """A language that the tests do not know is a block that nobody checks."""
+    known = {*SHOWN, *CHECKS, "console"}
+    strange = [str(one) for page in pages() for one in blocks(page) if not one.caption and one.language not in known]
+    assert strange == []
+
+
+def test_blocks_that_nothing_runs_are_few_and_say_why():
+    skipped = [one for page in pages() for one in blocks(page) if one.mark("skip") is not None]
+    assert all(one.mark("skip") for one in skipped)
+    assert len(skipped) <= MOST_SKIPPED
