@@ -19,6 +19,9 @@ TRACEPARENT = "_traceparent"
 #: Actions that the title of a digest names; the text has them all.
 MAX_NAMED = 5
 
+#: The same for notices of the same failure: topic, action, and `Notification.failure`.
+Key = tuple[str, str, str]
+
 _SAID = {"gave_up": "failed in their last try", "lost": "lost", "failed": "failed", "recovered": "recovered"}
 
 
@@ -104,8 +107,8 @@ class Notification:
         return parts[1] if len(parts) == 4 else ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """The same for notices of the same failure: topic, action, exception type and last frame."""
+    def key(self) -> Key:
+        """What makes it the same notice as another one."""
         return self.topic, self.job.action, self.failure
 
     @property

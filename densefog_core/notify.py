@@ -151,11 +151,11 @@ class Notifier:
         if self._teller is not None and topic in ("gave_up", "lost"):
             self._teller.wake()
             return
-        outboxes = [outbox for outbox in self._outboxes if topic in outbox.topics]
-        if outboxes:
-            notification = self.notice(topic, event.job, event.error, event.exception)
-            for outbox in outboxes:
-                outbox.put(notification)
+        key = None
+        for outbox in self._outboxes:
+            if topic in outbox.topics:
+                key = key or (topic, event.job.action, _failure(event.error, event.exception))
+                outbox.put(key, event.job, lambda: self.notice(topic, event.job, event.error, event.exception))
 
     def notice(
         self, topic: Topic, job: Job, error: str = "", exception: BaseException | None = None
@@ -163,7 +163,7 @@ class Notifier:
         """Return the notice of what happened to a job."""
         return Notification(
             topic=topic, job=job, error=_sendable(error), host=self._host, is_last_chance=topic in ("gave_up", "lost"),
-            failure=_sendable(_failure(error, exception)),
+            failure=_failure(error, exception),
             traceback="" if exception is None else _sendable(_last_lines(exception)),
         )
 
@@ -196,13 +196,13 @@ def _sendable(text: str) -> str:
 def _failure(error: str, exception: BaseException | None) -> str:
     """Return what two failures have in common: exception type and last frame, or the text without its numbers."""
     if exception is None:
-        return re.sub(r"\w*\d[\w-]*", "#", error.partition("\n")[0])[:100]
+        return _sendable(re.sub(r"\w*\d[\w-]*", "#", error.partition("\n")[0])[:100]) if error else ""
     name = type(exception).__qualname__
     frame = _last_frame(exception.__traceback__)
     if frame is None:
         return name
     code = frame.tb_frame.f_code
-    return f"{name} at {code.co_filename.rpartition('/')[2]}:{frame.tb_lineno} in {code.co_name}"
+    return _sendable(f"{name} at {code.co_filename.rpartition('/')[2]}:{frame.tb_lineno} in {code.co_name}")
 
 
 def _last_frame(frame: TracebackType | None) -> TracebackType | None:

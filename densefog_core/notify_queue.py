@@ -8,15 +8,18 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from densefog_core.config import Config
-from densefog_core.notices import Channel, DeliveryError, Notification
+from densefog_core.jobs import Job
+from densefog_core.notices import Channel, DeliveryError, Key, Notification
 from densefog_core.notify_storm import Storm
 from densefog_core.redact import HIDDEN, redact_text
 
 #: Notices that wait for one channel; more are dropped, and counted in the log.
 QUEUE_SIZE = 1000
+#: Seconds between two lines of the log about dropped notices: writing one for each would cost more than sending it.
+COMPLAIN_EVERY = 60.0
 #: How often a notice is sent before it is given up.
 TRIES = 5
 #: Seconds until the second try, doubled for each further one, and the most that a Retry-After is waited for.
@@ -48,28 +51,35 @@ class Outbox:
         self.topics = frozenset(topics)
         self._storm = storm
         self._secrets = secrets
-        self._news = threading.Condition()
+        self._news = threading.Condition(threading.Lock())
         self._waiting: deque[Notification] = deque()
         self._sending = False
         self._deadline: float | None = None
         self._sent = self._failed = self._dropped = 0
+        self._complain_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"notify-{name}", daemon=True)
         self._thread.start()
 
-    def put(self, notification: Notification) -> None:
-        """Queue a notice, or count it for the digest; never blocks."""
+    def put(self, key: Key, job: Job, make: Callable[[], Notification]) -> None:
+        """Queue a notice, or count it for the digest; never blocks.
+
+        Args:
+            key: see `Notification.key`.
+            job: what it is about.
+            make: makes it; most of a storm are never made.
+        """
+        now = time.monotonic()
         with self._news:
-            full = len(self._waiting) >= QUEUE_SIZE
-            if self._storm.admit(notification, time.monotonic()):
-                if full:
-                    self._dropped += 1
-                else:
-                    self._waiting.append(notification)
-            else:
-                full = False
-            self._news.notify()
-        if full:
-            _logger.error("channel %s is too slow; dropped: %s", self.name, notification.title)
+            admitted = self._storm.admit(key, job, now)
+            dropped = admitted and len(self._waiting) >= QUEUE_SIZE
+            if admitted and not dropped:
+                self._waiting.append(make())
+            self._dropped += dropped
+            if admitted or self._storm.held == 1:
+                self._news.notify()
+        if dropped and now >= self._complain_at:
+            self._complain_at = now + COMPLAIN_EVERY
+            _logger.error("channel %s is too slow; dropped: %s (%d so far)", self.name, make().title, self._dropped)
 
     def budget(self) -> int:
         """Return how many notices may be sent at once, beside a digest."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections import deque
+from collections.abc import Iterable
 
-from densefog_core.notices import Count, Notification
+from densefog_core.jobs import Job
+from densefog_core.notices import Count, Key, Notification
 
 #: Seconds that a channel's rate is about.
 MINUTE = 60.0
@@ -13,8 +16,6 @@ MAX_KINDS = 1000
 
 #: The topics of failures; other notices are not alike because their job's action is.
 FAILURES = ("failed", "gave_up", "lost")
-
-Key = tuple[str, str, str]
 
 
 class Storm:
@@ -34,23 +35,28 @@ class Storm:
         self._window = window
         self._sent: deque[float] = deque()
         self._told: dict[Key, float] = {}
-        self._counts: dict[Key, Count] = {}
+        self._counts: dict[Key, tuple[int, Job]] = {}
         self._since = 0.0
-        self._last: Notification | None = None
+        self._last: Job | None = None
         self.held = 0
 
-    def admit(self, notification: Notification, now: float) -> bool:
-        """Return whether a notice is to be sent at once; otherwise it is counted for the digest."""
+    def admit(self, key: Key, job: Job, now: float) -> bool:
+        """Return whether a notice is to be sent at once; otherwise it is counted for the digest.
+
+        Args:
+            key: see `Notification.key`.
+            job: what it is about.
+            now: the time.
+        """
         if not self._rate:
             return True
         if not self.held and now >= self._since + self._window:
             self._counts.clear()
-        self._count(notification, now)
-        key = notification.key
+        self._count(key, job, now)
         repeated = key[0] in FAILURES and now - self._told.get(key, -self._window) < self._window
         if repeated or self.budget(now) < 1:
             self.held += 1
-            self._last = notification
+            self._last = job
             return False
         self._told[key] = now
         self.sent(now)
@@ -83,7 +89,7 @@ class Storm:
         """Return the digest of what was held back, and begin anew; None when nothing was."""
         if self._last is None:
             return None
-        counts = tuple(sorted(self._counts.values(), key=lambda one: -one.count))
+        counts = [Count(*key, count, job.id) for key, (count, job) in self._counts.items()]
         made = digest(self._last, counts, now - self._since)
         fresh = {key: at for key, at in self._told.items() if now - at < self._window}
         self._told = fresh | dict.fromkeys(self._counts, now)
@@ -91,23 +97,18 @@ class Storm:
         self.sent(now)
         return made
 
-    def _count(self, notification: Notification, now: float) -> None:
+    def _count(self, key: Key, job: Job, now: float) -> None:
         if not self._counts:
             self._since = now
-        key = notification.key
         if key not in self._counts and len(self._counts) >= MAX_KINDS:
             key = (*key[:2], "other failures")
-        before = self._counts.get(key)
-        count = 1 if before is None else before.count + 1
-        self._counts[key] = Count(*key, count, notification.job.id)
+        self._counts[key] = (self._counts.get(key, (0, job))[0] + 1, job)
 
 
-def digest(last: Notification, counts: tuple[Count, ...], seconds: float) -> Notification:
-    """Return the notice that counts others; ``last`` is one of them."""
-    return Notification(
-        topic="digest", job=last.job, host=last.host, counts=counts, seconds=max(seconds, 1.0),
-        is_last_chance=last.is_last_chance,
-    )
+def digest(last: Job, counts: Iterable[Count], seconds: float) -> Notification:
+    """Return the notice that counts others; ``last`` is the last job that it is about."""
+    lines = tuple(sorted(counts, key=lambda one: -one.count))
+    return Notification(topic="digest", job=last, counts=lines, seconds=max(seconds, 1.0), host=socket.gethostname())
 
 
 def fold(notices: list[Notification], limit: int, seconds: float) -> list[tuple[Notification, list[Notification]]]:
@@ -125,7 +126,6 @@ def fold(notices: list[Notification], limit: int, seconds: float) -> list[tuple[
     rest = [one for one in notices if all(one is not single for single in singles)]
     folded = [(one, [one]) for one in singles]
     if rest:
-        counts = (Count(*key, len(group), group[-1].job.id) for key, group in kinds.items())
-        made = digest(rest[-1], tuple(sorted(counts, key=lambda one: -one.count)), seconds)
-        folded.append((made, rest))
+        counts = [Count(*key, len(group), group[-1].job.id) for key, group in kinds.items()]
+        folded.append((digest(rest[-1].job, counts, seconds), rest))
     return folded

@@ -41,6 +41,10 @@ def outbox(channel, rate=0, **options):
     return Outbox("slack", channel, channel.topics, Storm(rate, 60), **options)
 
 
+def put(one):
+    one.put(NOTICE.key, NOTICE.job, lambda: NOTICE)
+
+
 def stop(one, seconds=5.0):
     one.stop(time.monotonic() + seconds)
 
@@ -48,7 +52,7 @@ def stop(one, seconds=5.0):
 def test_what_fails_for_a_while_is_sent_again():
     channel = Failing(DeliveryError("slack answered 500"), ConnectionResetError(), TimeoutError())
     box = outbox(channel)
-    box.put(NOTICE)
+    put(box)
     assert channel.done.wait(5)
     stop(box)
     assert box.counts() == {"sent": 1, "failed": 0, "dropped": 0, "waiting": 0, "held": 0}
@@ -57,7 +61,7 @@ def test_what_fails_for_a_while_is_sent_again():
 def test_a_retry_after_is_honoured():
     channel = Failing(DeliveryError("slack answered 429", retry_after=0.3))
     box = outbox(channel)
-    box.put(NOTICE)
+    put(box)
     assert channel.done.wait(5)
     stop(box)
     assert channel.times[1] - channel.times[0] >= 0.3
@@ -67,7 +71,7 @@ def test_a_retry_after_is_honoured():
 def test_what_will_never_be_taken_is_sent_once_and_logged_with_its_reason(error, caplog):
     channel = Failing(error)
     box = outbox(channel)
-    box.put(NOTICE)
+    put(box)
     stop(box)
     assert len(channel.times) == 1
     assert "channel slack could not send 'job Work job-abcdefghij failed (try 1 of 3)' (try 1): " in caplog.text
@@ -78,8 +82,8 @@ def test_what_will_never_be_taken_is_sent_once_and_logged_with_its_reason(error,
 def test_after_so_many_tries_a_notice_is_given_up_and_the_next_is_sent(caplog):
     channel = Failing(*[DeliveryError("slack answered 503")] * TRIES)
     box = outbox(channel)
-    box.put(NOTICE)
-    box.put(NOTICE)
+    put(box)
+    put(box)
     assert channel.done.wait(5)
     stop(box)
     assert f"(try {TRIES}): slack answered 503" in caplog.text
@@ -90,7 +94,7 @@ def test_shutdown_sends_what_waits_and_the_digest():
     channel = Failing()
     box = outbox(channel, rate=5)
     for _ in range(10):
-        box.put(NOTICE)
+        put(box)
     stop(box)
     assert box.counts() == {"sent": 2, "failed": 0, "dropped": 0, "waiting": 0, "held": 0}
 
@@ -98,7 +102,7 @@ def test_shutdown_sends_what_waits_and_the_digest():
 def test_shutdown_does_not_wait_for_a_try_that_comes_too_late(caplog):
     channel = Failing(DeliveryError("slack answered 429", retry_after=60))
     box = outbox(channel)
-    box.put(NOTICE)
+    put(box)
     while not channel.times:
         time.sleep(0.005)
     started = time.monotonic()
@@ -118,7 +122,7 @@ def test_a_digest_is_sent_when_its_time_has_come():
 
     box = Outbox("slack", Channel(), ("gave_up",), Storm(5, 0.2))
     for _ in range(3):
-        box.put(NOTICE)
+        put(box)
     deadline = time.monotonic() + 5
     while len(sent) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
