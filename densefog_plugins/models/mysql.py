@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import gevent
 from gevent import monkey
 from MySQLdb import OperationalError, ProgrammingError
 from MySQLdb.connections import Connection
 from sqlalchemy import Engine, event
 
 from densefog_plugins.models.aside import aside
+from densefog_plugins.models.waits import READ, Wait
 
 R = TypeVar("R")
 
@@ -23,8 +23,8 @@ R = TypeVar("R")
 SERVER_LOST = 2013
 #: Seconds in which a connection from the pool must answer a ping.
 PING_TIMEOUT = 5.0
-#: What gevent calls readable.
-READ = 1
+#: Seconds until a server that does not answer is given up, when the connection's arguments do not say.
+READ_TIMEOUT = 60.0
 
 _get_ident = monkey.get_original("_thread", "get_ident")
 
@@ -48,13 +48,19 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - mysqlclient's
         self._home = _get_ident()
         self._busy = False
-        self._watcher: Any = None
-        self._timeout: float | None = kwargs.get("read_timeout")
+        self._wait: Wait | None = None
+        self._wait_for_ping: Wait | None = None
+        self._timeout = float(kwargs.get("read_timeout", READ_TIMEOUT))
         self._aside(lambda: Connection.__init__(self, *args, **kwargs))
 
-    def query(self, query: bytes | bytearray | str) -> None:
+    def query(self, query: bytes | bytearray) -> None:
         """Run a statement; its result is there afterwards."""
-        self._query(query.encode() if isinstance(query, str) else bytes(query), self._timeout)
+        if _get_ident() != self._home:
+            super().query(query)
+            return
+        if self._wait is None:
+            self._wait = self._make_wait(self._timeout)
+        self._query(query if type(query) is bytes else bytes(query), self._wait)
 
     def commit(self) -> None:
         """Commit; mysqlclient's own waits in C, as do the following ones."""
@@ -71,7 +77,12 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
 
     def ping(self, *reconnect: bool) -> None:
         """Raise OperationalError when the connection is lost."""
-        self._query(b"DO 0", PING_TIMEOUT if self._timeout is None else min(self._timeout, PING_TIMEOUT))
+        if _get_ident() != self._home:
+            super().ping(*reconnect)
+            return
+        if self._wait_for_ping is None:
+            self._wait_for_ping = self._make_wait(min(self._timeout, PING_TIMEOUT))
+        self._query(b"DO 0", self._wait_for_ping)
 
     def next_result(self) -> int:
         """Go on to the next result of several; -1 when there is none.
@@ -82,39 +93,31 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
-        if self._watcher is not None:
-            self._watcher.close()
-            self._watcher = None
+        for wait in (self._wait, self._wait_for_ping):
+            if wait is not None:
+                wait.close()
+        self._wait = self._wait_for_ping = None
         if self.open:
             super().close()
 
-    def _query(self, query: bytes, timeout: float | None) -> None:
-        if _get_ident() != self._home:
-            super().query(query)
-            return
+    def _make_wait(self, timeout: float) -> Wait:
+        message = f"the database did not answer within {timeout:g} s"
+        return Wait(self.fileno(), READ, timeout, lambda: OperationalError(SERVER_LOST, message))
+
+    def _query(self, query: bytes, wait: Wait) -> None:
         if self._busy:
             raise ProgrammingError("a database connection is used by two greenlets at once")
         self._busy = True
         try:
             self.send_query(query)
-            self._wait(timeout)
+            try:
+                wait()
+            except BaseException:
+                self.close()
+                raise
             self.read_query_result()
         finally:
             self._busy = False
-
-    def _wait(self, timeout: float | None) -> None:
-        hub = gevent.get_hub()
-        if self._watcher is None:
-            self._watcher = hub.loop.io(self.fileno(), READ)
-        late = OperationalError(SERVER_LOST, f"the database did not answer within {timeout} s")
-        timer = gevent.Timeout.start_new(timeout, late)
-        try:
-            hub.wait(self._watcher)
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            timer.close()
 
     def _aside(self, work: Callable[[], R]) -> R:
         """Do what can only wait in C in a thread of gevent's pool."""

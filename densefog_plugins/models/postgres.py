@@ -10,13 +10,13 @@ import select
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-import gevent
 import psycopg
 from gevent import monkey
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import Engine, event
 
 from densefog_plugins.models.aside import aside
+from densefog_plugins.models.waits import Wait as InLoop
 
 R = TypeVar("R")
 
@@ -90,32 +90,31 @@ class PatientConnection(psycopg.Connection[Any]):
 class CooperativeConnection(PatientConnection):
     """A connection that waits in the loop of the thread that made it, and in C when another thread uses it."""
 
-    _reader: Any = None
+    _reader: InLoop | None = None
 
     def close(self) -> None:
-        """Close it, and what watches its socket before."""
+        """Close it, and before that what watches its socket."""
         self._forget()
         super().close()
 
     def _wait(self, descriptor: int, state: Wait) -> None:
         if _get_ident() != self.home:
             super()._wait(descriptor, state)
-            return
-        hub = gevent.get_hub()
-        if self._reader is None:
-            self._reader = hub.loop.io(descriptor, int(Wait.R))
-        # gevent's bits for reading and writing are psycopg's.
-        watcher = self._reader if state == Wait.R else hub.loop.io(descriptor, int(state))
-        timer = gevent.Timeout.start_new(self.read_timeout, self._late())
-        try:
-            hub.wait(watcher)
-        except BaseException:
-            self._forget()
-            raise
-        finally:
-            timer.close()
-            if watcher is not self._reader:
-                watcher.close()
+        elif state != Wait.R:
+            # gevent's bits for reading and writing are psycopg's.
+            writer = InLoop(descriptor, int(state), self.read_timeout, self._late)
+            try:
+                writer()
+            finally:
+                writer.close()
+        else:
+            if self._reader is None:
+                self._reader = InLoop(descriptor, int(state), self.read_timeout, self._late)
+            try:
+                self._reader()
+            except BaseException:
+                self._forget()
+                raise
 
     def _forget(self) -> None:
         if self._reader is not None:

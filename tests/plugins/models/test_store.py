@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
@@ -120,7 +121,7 @@ def test_a_rollback_takes_the_job_back(at_sql: Harness) -> None:
 def test_enqueue_joins_a_session_that_is_given(at_sql: Harness) -> None:
     store = at_sql.store
     assert isinstance(store, SQLJobStore)
-    with store._database.sessions() as mine:
+    with Session(store._database.engine) as mine:
         (kept,) = store.enqueue([make_job()], mine)
         mine.commit()
         (dropped,) = store.enqueue([make_job()], mine)

@@ -115,9 +115,9 @@ def test_a_mysql_connection_is_one_greenlets_and_works_in_threads_and_with_sever
 
 
 def test_cooperation_costs_a_small_statement_next_to_nothing(mariadb_url: str) -> None:
-    """Measured 0.7 to 1.05; the bound leaves room for a busy machine."""
+    """7 us: 1.25 times the 27 us of SELECT 1 on an idle machine, 1.02 times what SQLAlchemy makes of it."""
     cost = measure("costs", mariadb_url)
-    assert cost["cooperative"] < cost["plain"] * 1.5
+    assert cost["cooperative"] < cost["plain"] * 1.8
 
 
 def test_waiting_for_sqlites_lock_leaves_the_loop_free(tmp_path: Path) -> None:

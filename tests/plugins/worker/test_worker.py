@@ -12,7 +12,7 @@ from tests.databases import new_database
 from tests.plugins.worker.processes import Site, stop
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.chaos)])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """An empty database with workers to start."""
     with new_database(request.param, request) as url:
@@ -100,6 +100,7 @@ def test_a_drain_lets_jobs_finish_and_puts_back_the_rest_at_no_cost(site: Site) 
     assert site.row(refused).status == "pending"
 
 
+@pytest.mark.chaos
 def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_others(sqlite_site: Site) -> None:
     """Under ``--processes 2``: what a process takes down with it runs again in another."""
     site = sqlite_site
