@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from densefog_core.config import Config
@@ -158,12 +158,10 @@ def _first(addresses: list[str], port: int, timeout: float | None) -> socket.soc
 class _Connection(http.client.HTTPConnection):
     """A connection that its guard makes."""
 
-    def __init__(self, *args: Any, guard: _Guard, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **options)
-        self._guard = guard
+    guard: _Guard
 
     def connect(self) -> None:
-        self.sock = self._guard.connect(self.host, self.port, self.timeout)
+        self.sock = self.guard.connect(self.host, self.port, self.timeout)
         if self._tunnel_host:  # type: ignore[attr-defined]
             self._tunnel()  # type: ignore[attr-defined]
 
@@ -172,22 +170,28 @@ class _TLSConnection(http.client.HTTPSConnection, _Connection):
     """The same with TLS on top: `HTTPSConnection.connect` calls that of the class above."""
 
 
-class _HTTP(urllib.request.HTTPHandler):
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens addresses of both schemes with connections that a guard makes."""
+
     def __init__(self, guard: _Guard) -> None:
         super().__init__()
         self._guard = guard
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_Connection, guard=self._guard), req)
-
-
-class _HTTPS(urllib.request.HTTPSHandler):
-    def __init__(self, guard: _Guard) -> None:
-        super().__init__()
-        self._guard = guard
+        return self.do_open(self._plain, req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_TLSConnection, guard=self._guard, context=_tls()), req)
+        return self.do_open(self._encrypted, req)
+
+    def _plain(self, host: str, /, **options: Any) -> http.client.HTTPConnection:  # noqa: ANN401
+        connection = _Connection(host, **options)
+        connection.guard = self._guard
+        return connection
+
+    def _encrypted(self, host: str, /, **options: Any) -> http.client.HTTPConnection:  # noqa: ANN401
+        connection = _TLSConnection(host, context=_tls(), **options)
+        connection.guard = self._guard
+        return connection
 
 
 @cache
@@ -201,7 +205,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(guard: _Guard) -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirects, _HTTP(guard), _HTTPS(guard))
+    return urllib.request.build_opener(_NoRedirects, _Handler(guard))
 
 
 def _shown(answer: urllib.error.HTTPError, url: str) -> str:

@@ -1,5 +1,8 @@
 """Outbound HTTP, against real servers on loopback that answer well, badly, slowly and without end."""
 
+import socket
+import ssl
+import subprocess
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
@@ -7,6 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from densefog_core import outbound
 from densefog_core.config import Config
 from densefog_core.errors import ConfigError
 from densefog_core.outbound import MAX_ANSWER, DeliveryError, check_url, post
@@ -148,3 +152,63 @@ def test_only_https_addresses_are_settings(address):
 def test_http_can_be_allowed():
     config = Config().apply(notify_allow_http=True)
     assert check_url(config, "x", "http://example.com/x") == "http://example.com/x"
+
+
+# -- TLS and proxies ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 and its key, in one file."""
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", f"{file}.key", "-out", f"{file}.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    file.write_text(file.with_name("both.pem.crt").read_text() + file.with_name("both.pem.key").read_text())
+    return file
+
+
+@pytest.fixture
+def tls_server(server, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    outbound._tls.cache_clear()
+    yield server
+    outbound._tls.cache_clear()
+
+
+def test_a_certificate_that_is_trusted_is_taken(tls_server, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert post(f"https://127.0.0.1:{tls_server.server_port}/x", b"notice", {}, what="slack") == b"ok"
+    assert len(tls_server.requests) == 1
+
+
+def test_a_certificate_that_is_not_trusted_is_refused(tls_server):
+    with pytest.raises(DeliveryError, match="slack is not reached: SSLCertVerificationError"):
+        post(f"https://127.0.0.1:{tls_server.server_port}/x", b"notice", {}, what="slack")
+    assert tls_server.requests == []
+
+
+@pytest.mark.parametrize("silent", [nothing, drip])
+def test_silence_ends_with_the_timeout_under_tls_too(tls_server, certificate, monkeypatch, silent):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls_server.answers = [silent]
+    with pytest.raises(DeliveryError, match=r"no answer within 0.5 s"):
+        post(f"https://127.0.0.1:{tls_server.server_port}/x", b"notice", {}, what="slack", timeout=0.5)
+
+
+def test_a_handshake_that_never_ends_is_ended():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(DeliveryError, match=r"no answer within 0.3 s"):
+            post(url, b"", {}, what="slack", timeout=0.3)
+
+
+def test_a_proxy_of_the_environment_is_used(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert post("http://far-away.invalid/x", b"notice", {}, what="slack") == b"ok"
+    assert server.requests[0][0]["Host"] == "far-away.invalid"
