@@ -18,6 +18,7 @@ from densefog_core.errors import StartupError
 from densefog_core.job_commands import jobs
 from densefog_core.notify_commands import notify
 from densefog_core.plugin_commands import hooks, plugins
+from densefog_core.scaffold import new
 from densefog_core.signing import sign
 from densefog_core.tables import as_json, show
 
@@ -162,5 +163,5 @@ def check() -> None:
         click.echo(line)
 
 
-for command in (plugins, hooks, jobs, notify):
+for command in (plugins, hooks, new, jobs, notify):
     main.add_command(command)

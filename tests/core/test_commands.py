@@ -22,7 +22,7 @@ PLUGINS = {
         @hookimpl
         def densefog_health(kind): return {}
     """,
-    "slow": "import time; time.sleep(0.25)",
+    "slow": "import os, time; time.sleep(float(os.environ.get('NAP', 0)))",
     "ruin": "raise RuntimeError('out of order')",
     "quits": "raise SystemExit(3)",
     "typo": "def densefog_startup(app) return",
@@ -93,7 +93,7 @@ def test_one_whose_settings_are_wrong_is_named_and_hides_no_other(type_: Type):
 
 
 def test_verbose_names_slow_imports_and_shows_why_others_failed(type_: Type):
-    ended = type_("plugins", "-v")
+    ended = type_("plugins", "-v", NAP="0.25")
     slow = [line.split()[0] for line in ended.stdout.splitlines() if "(slow)" in line]
     assert slow == ["slow"]
     assert re.search(r"^slow +densefog.plugins +slow +1.0 +loaded +2[5-9]\d\.\d \(slow\)", ended.stdout, re.M)
@@ -102,8 +102,7 @@ def test_verbose_names_slow_imports_and_shows_why_others_failed(type_: Type):
 
 
 def test_only_those_that_implement_a_hook(type_: Type):
-    for name in ("health", "densefog_health"):
-        assert set(states(type_("plugins", "--json", "--hook", name))) == {"fine"}
+    assert set(states(type_("plugins", "--json", "--hook", "health"))) == {"fine"}
     assert "there is no hook 'helth'; did you mean 'health'?" in type_("plugins", "--hook", "helth", code=2).stderr
 
 
