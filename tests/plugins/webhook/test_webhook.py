@@ -26,6 +26,7 @@ def test_a_document_has_everything_that_is_known():
         "text": FAILED.text,
         "host": "node-1",
         "contextId": "ghij",
+        "traceId": "",
         "isLastChance": True,
         "error": "no disk",
         "failure": "OSError at volumes.py:12 in create",
