@@ -18,29 +18,52 @@ if TYPE_CHECKING:
     from densefog_core.jobs import JobStore
     from densefog_core.registry import Registry
     from densefog_plugins.models.base import Base
-    from densefog_plugins.models.resource import ResourceModel
-    from densefog_plugins.models.sessions import lock_for_update, session, transaction
+    from densefog_plugins.models.batches import batch
+    from densefog_plugins.models.listparams import Ids, ListParams
+    from densefog_plugins.models.lists import describe
+    from densefog_plugins.models.reconcile import reconcile, reconciles
+    from densefog_plugins.models.resource import ResourceMixin, ResourceModel, Timestamps, list_index
+    from densefog_plugins.models.sessions import lock_for_update, savepoint, session, transaction
+    from densefog_plugins.models.waiter import wait_deleted, wait_for
 
 _HOMES = {
-    "Base": "base",
-    "ResourceModel": "resource",
-    "ResourceMixin": "resource",
-    "Timestamps": "resource",
-    "list_index": "resource",
-    "session": "sessions",
-    "savepoint": "sessions",
-    "transaction": "sessions",
-    "lock_for_update": "sessions",
+    "base": ["Base"],
+    "batches": ["batch"],
+    "listparams": ["Ids", "ListParams"],
+    "lists": ["describe"],
+    "reconcile": ["reconcile", "reconciles"],
+    "resource": ["ResourceMixin", "ResourceModel", "Timestamps", "list_index"],
+    "sessions": ["lock_for_update", "savepoint", "session", "transaction"],
+    "waiter": ["wait_deleted", "wait_for"],
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["Base", "ResourceModel", "lock_for_update", "session", "transaction"]
+__all__ = [
+    "Base",
+    "Ids",
+    "ListParams",
+    "ResourceMixin",
+    "ResourceModel",
+    "Timestamps",
+    "batch",
+    "describe",
+    "list_index",
+    "lock_for_update",
+    "reconcile",
+    "reconciles",
+    "savepoint",
+    "session",
+    "transaction",
+    "wait_deleted",
+    "wait_for",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Import the public names when they are first used (PEP 562)."""
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    module = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
     globals()[name] = getattr(module, name)
     return globals()[name]
 

@@ -71,10 +71,11 @@ def _conditions(
         yield model.project_id == project_id
     if ids is not None:
         yield model.id.in_(storable(ids))
-    if params.status is not None:
-        yield model.status.in_(storable(params.status))
-    elif ids is None and hasattr(model, "status"):
-        yield model.status.not_in(DELETED)
+    if hasattr(model, "status"):
+        if params.status is not None:
+            yield model.status.in_(storable(params.status))
+        elif ids is None:
+            yield model.status.not_in(DELETED)
     if params.search_word:
         if "\0" in params.search_word:
             yield false()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from densefog_core.context import set_current_app
 from densefog_core.testing import TestApp
+from densefog_plugins.models import schema
+from densefog_plugins.models.jobtable import job
 from tests.databases import KINDS, new_database
 from tests.plugins.models.cloud import cloud, empty
 
@@ -29,3 +32,11 @@ def app(shared_cloud: TestApp) -> Iterator[TestApp]:
     yield shared_cloud
     empty(shared_cloud)
     set_current_app(before)
+
+
+@pytest.fixture(autouse=True)
+def _job_table_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of the schema know the job table only; other tests of this run have imported the plugins' tables."""
+    if request.module.__name__.endswith(".test_schema"):
+        metadata = SimpleNamespace(sorted_tables=[job], tables={job.name: job})
+        monkeypatch.setattr(schema, "Base", SimpleNamespace(metadata=metadata))

@@ -81,7 +81,8 @@ def test_a_key_and_its_secret_say_whose_call_it_is(app: TestApp, key: str) -> No
     ("key", "secret"),
     [
         (None, None), ("thekey", None), (None, SECRET), ("thekey", "wrong"), ("thekey", SECRET[:-1]),
-        ("thekey", SECRET + "x"), ("nokey", SECRET), ("THEKEY", SECRET), ("thekey ", SECRET), ("thekey", ""), ("", ""), ("thekey", "0" * 64),
+        ("thekey", SECRET + "x"), ("nokey", SECRET), ("THEKEY", SECRET), ("thekey ", SECRET), ("thekey", ""), ("", ""),
+        ("thekey", "0" * 64),
         ("x" * 500, SECRET), ("thekey' OR '1'='1", SECRET), ("thékey", SECRET), ("thekey", "sécret"), ("\0", SECRET),
     ],
 )

@@ -1,0 +1,52 @@
+"""Plugin ``operations``: who did what to which resource, and how it was answered.
+
+Each call of an action that is marked with ``operation=("volume", "volumeIds")`` leaves a row, also one that was
+refused or failed; not one that the ``projects`` plugin turned away, or anybody could fill the table. Tenants read
+theirs with ``DescribeOperations``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from densefog_core import hookimpl
+from densefog_core.actions import ActionRegistry, ActionSpec
+from densefog_core.config import Config, Setting
+
+if TYPE_CHECKING:
+    from densefog_core.app import App
+
+
+@hookimpl
+def densefog_configure(config: Config) -> None:
+    """Declare how long operations are kept."""
+    text = "Seconds after which operations are deleted; unset keeps them."
+    config.declare(Setting(name="operations_retention", plugin="operations", type=float, minimum=60, help=text))
+
+
+@hookimpl
+def densefog_register_actions(registry: ActionRegistry) -> None:
+    """Register ``DescribeOperations``."""
+    from densefog_plugins.models.operations.actions import describe_operations
+
+    registry.add("DescribeOperations", describe_operations, api=("public", "manage"))
+
+
+@hookimpl
+def densefog_startup(app: App) -> None:
+    """Put the recording around the actions that ask for it."""
+
+    def wrap(spec: ActionSpec) -> ActionSpec:
+        if spec.operation is None:
+            return spec
+        from densefog_plugins.models.operations.recording import recorded
+
+        return recorded(app, spec, spec.operation)
+
+    # The last one is the outermost: it sees what others make of the call.
+    app.action_wrappers.append(wrap)
+    if any(spec.operation for spec in app.actions.freeze().values()):
+        from densefog_plugins.models.embedded import create_embedded
+        from densefog_plugins.models.operations import table  # noqa: F401 - declares what is created
+
+        create_embedded(app)
