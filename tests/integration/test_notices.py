@@ -23,6 +23,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.close()
 
 
+@pytest.fixture
+def each_site(tmp_path: Path, database_url: str) -> Iterator[Site]:
+    """The same in each kind of database."""
+    site = Site(tmp_path, database_url, "tests.integration.failing")
+    yield site
+    site.close()
+
+
 def settings(server: Receiver, **more: object) -> dict[str, object]:
     return {"NOTIFY_ALLOW_HTTP": "true", "NOTIFY_CHANNELS": "slack", "SLACK_WEBHOOK_URL": server.url(), **more}
 
@@ -32,7 +40,8 @@ def about(server: Receiver, word: str) -> list[str]:
     return [document["text"] for document in server.documents if word in document["text"]]
 
 
-def test_a_kill_between_a_jobs_row_and_its_notice_loses_no_notice(site: Site):
+def test_a_kill_between_a_jobs_row_and_its_notice_loses_no_notice(each_site: Site):
+    site = each_site
     with receiving() as server:
         durable = settings(server, NOTIFY_DURABLE="true")
         with site.worker(**durable) as worker:
