@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from densefog_core.app import App, StoreFactory, TransportFactory, WorkerFactory
     from densefog_core.config import Config
     from densefog_core.context import Request, RunningJob
+    from densefog_core.counting import Counter
     from densefog_core.dispatch import RequestEvent
     from densefog_core.errors import ErrorTable
     from densefog_core.jobs import JobEvent, JobRegistry
@@ -473,4 +474,30 @@ def densefog_gauges(app: App) -> Mapping[str, float] | None:
         ...         return {"tank_litres": 12.5}
         >>> make_app(Tank()).gauges()
         {'tank_litres': 12.5}
+    """
+
+
+@hookspec(firstresult=True)
+def densefog_make_counter(app: App) -> Counter | None:
+    """Make what counts across all processes of the service, in a database that they share.
+
+    Called at start-up by the plugin that needs one; the first answer that is not None counts.
+
+    Args:
+        app: the application.
+
+    Returns:
+        The counter, or None.
+
+    Example:
+        >>> class Tally:
+        ...     def add(self, key, lifetime):
+        ...         return 1
+        >>> class Tallies:
+        ...     @hookimpl
+        ...     def densefog_make_counter(self, app):
+        ...         return Tally()
+        >>> app = make_app(Tallies())
+        >>> app.plugins.hook.densefog_make_counter(app=app).add("visits", 60)
+        1
     """

@@ -7,14 +7,19 @@ from collections.abc import Iterable
 from densefog_core import hookimpl
 from densefog_core.config import Config, Setting
 
+SETTINGS = (
+    Setting(name="ratelimit_rules", plugin="ratelimit", type=list, default=[],
+            help="ACTION=CALLS/SECONDS, or *=CALLS/SECONDS for each action that has no rule of its own; by caller."),
+    Setting(name="ratelimit_shared", plugin="ratelimit", type=bool, default=False,
+            help="Count the calls to all processes together, in the database, instead of in each one by itself."),
+)
+
 
 @hookimpl
 def densefog_configure(config: Config) -> None:
     """Declare the rules."""
-    config.declare(
-        Setting(name="ratelimit_rules", plugin="ratelimit", type=list, default=[],
-                help="ACTION=CALLS/SECONDS, or *=CALLS/SECONDS for each action that has no rule of its own; by caller.")
-    )
+    for setting in SETTINGS:
+        config.declare(setting)
 
 
 @hookimpl
@@ -24,4 +29,4 @@ def densefog_parts(config: Config) -> Iterable[object]:
         return []
     from densefog_plugins.ratelimit.limiter import RateLimit
 
-    return [RateLimit(config.ratelimit_rules)]
+    return [RateLimit(config.ratelimit_rules, shared=config.ratelimit_shared)]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 import re
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
 from densefog_core.context import Request
 from densefog_core.errors import ClientRequestException, ConfigError
 
+if TYPE_CHECKING:
+    from densefog_core.app import App
+    from densefog_core.counting import Counter
+
 #: Callers and actions that are remembered at most; beyond that, those that have been quiet are forgotten first.
 MAX_REMEMBERED = 100_000
+
+_logger = logging.getLogger("densefog.ratelimit")
 
 _rule = re.compile(r"([A-Za-z]\w*|\*)=(\d+)/(\d+(?:\.\d+)?)").fullmatch
 
@@ -99,13 +107,62 @@ class Limiter:
             del self._paid[key]
 
 
-class RateLimit:
-    """Takes part in calls; see `densefog_core.hookspecs.densefog_parts`."""
+class SharedLimiter:
+    """Counts calls to all processes, in windows that begin at the same time for everybody.
 
-    def __init__(self, rules: Iterable[str]) -> None:
+    Args:
+        counter: where.
+        clock: gives the seconds since 1970.
+    """
+
+    def __init__(self, counter: Counter, clock: Callable[[], float] = time.time) -> None:
+        self._counter = counter
+        self._clock = clock
+        self._failing = False
+
+    def take(self, caller: str, action: str, rule: Rule) -> float:
+        """Count a call and return 0, or return the seconds until the next window.
+
+        While the counter fails, it is each process's own limit that counts: a service is not closed for a lost count.
+        """
+        now = self._clock()
+        window = int(now // rule.seconds)
+        # A caller may be an access key: the table is not to show whose.
+        key = hashlib.sha256(f"{caller}\0{action}\0{rule.seconds}\0{window}".encode()).hexdigest()
+        try:
+            count = self._counter.add(key, rule.seconds)
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with the database, the handler will tell
+            if not self._failing:
+                _logger.error("calls are not counted across processes: %s: %s", type(exc).__name__, exc)
+            self._failing = True
+            return 0.0
+        self._failing = False
+        return 0.0 if count <= rule.calls else (window + 1) * rule.seconds - now
+
+
+class RateLimit:
+    """Takes part in calls; see `densefog_core.hookspecs.densefog_parts`.
+
+    Args:
+        rules: texts as the setting has them.
+        shared: whether the calls to all processes are counted together.
+    """
+
+    def __init__(self, rules: Iterable[str], *, shared: bool = False) -> None:
         self._rules = read_rules(rules)
         self._rest = self._rules.pop("*", None)
-        self._limiter = Limiter()
+        self._limiters: list[Limiter | SharedLimiter] = [Limiter()]
+        self._shared = shared
+
+    @hookimpl
+    def densefog_startup(self, app: App) -> None:
+        """Find where to count across processes."""
+        if self._shared:
+            counter = app.plugins.hook.densefog_make_counter(app=app)
+            if counter is None:
+                raise ConfigError("setting ratelimit_shared: no plugin counts across processes; store = models does")
+            # The own limit comes first: whoever exceeds it does not cost the database anything.
+            self._limiters.append(SharedLimiter(counter))
 
     # trylast makes it the innermost wrapper: the plugin that finds out whose key it is has run by then.
     @hookimpl(wrapper=True, trylast=True)
@@ -114,6 +171,7 @@ class RateLimit:
         rule = self._rules.get(request.action, self._rest)
         if rule is not None:
             caller = request.access_key or request.remote_addr or "-"
-            if wait := self._limiter.take(caller, request.action, rule):
-                raise TooManyRequests(request.action, wait)
+            for limiter in self._limiters:
+                if wait := limiter.take(caller, request.action, rule):
+                    raise TooManyRequests(request.action, wait)
         return (yield)

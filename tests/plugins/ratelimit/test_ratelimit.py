@@ -11,7 +11,7 @@ from densefog_core.errors import ConfigError, http_status
 from densefog_core.hookspecs import hookimpl
 from densefog_core.testing import make_app
 from densefog_plugins.ratelimit import limiter
-from densefog_plugins.ratelimit.limiter import Limiter, Rule, read_rules
+from densefog_plugins.ratelimit.limiter import Limiter, Rule, SharedLimiter, read_rules
 from tests.plugins.conftest import Serve
 
 
@@ -126,3 +126,47 @@ def test_over_http_an_address_is_limited(middleware: Serve):
     server = middleware(ratelimit_rules=["Ping=2/60"], http_status="map")
     sent = [server.send("POST", "/", '{"action": "Ping"}') for _ in range(3)]
     assert [(reply.status, reply.json["retCode"]) for reply in sent] == [(200, 0), (200, 0), (429, 4129)]
+
+
+# -- across processes ------------------------------------------------------------------------------------------
+
+
+class Counts:
+    """A counter that is away when it is told to be."""
+
+    away = False
+
+    def __init__(self):
+        self.counts = {}
+
+    def add(self, key, lifetime):
+        if self.away:
+            raise ConnectionError("nobody listens")
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
+
+
+def test_windows_begin_for_everybody_at_the_same_time():
+    clock, counts = Clock(), Counts()
+    clock.now = 1_000_003.0
+    first, second = SharedLimiter(counts, clock), SharedLimiter(counts, clock)
+    rule = Rule(2, 10)
+    assert [one.take("ada", "Ping", rule) for one in (first, second, first)] == [0, 0, 7]
+    clock.now += 7
+    assert second.take("ada", "Ping", rule) == 0
+    assert not any("ada" in key for key in counts.counts)
+
+
+def test_a_counter_that_is_away_closes_no_service_and_is_reported_once(caplog):
+    counts = Counts()
+    shared = SharedLimiter(counts)
+    counts.away = True
+    assert [shared.take("ada", "Ping", Rule(1, 10)) for _ in range(3)] == [0, 0, 0]
+    assert [record.getMessage() for record in caplog.records] == [
+        "calls are not counted across processes: ConnectionError: nobody listens"
+    ]
+
+
+def test_without_anything_that_counts_across_processes_start_up_stops():
+    with pytest.raises(ConfigError, match="ratelimit_shared: no plugin counts"):
+        app_of("Ping=1/60", ratelimit_shared=True)
