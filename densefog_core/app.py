@@ -264,6 +264,9 @@ class App:
                 if self._store is None:
                     store = self.pick(self.stores, self.config.store)(self)
                     store.on_enqueued = self._wake
+                    store.last_failures = {
+                        name: spec.on_last_failure for name, spec in self.job_specs.items() if spec.on_last_failure
+                    }
                     self._store = store
         return self._store
 

@@ -9,7 +9,7 @@ import click
 
 from densefog_core.app import get_app
 from densefog_core.builtin import job_row
-from densefog_core.jobs import Job, JobEvent, JobFilter, give_up
+from densefog_core.jobs import Job, JobEvent, JobFilter
 from densefog_core.tables import as_json, show, show_one
 
 STATUSES = ("pending", "running", "finished", "error")
@@ -84,8 +84,6 @@ def cancel(job_ids: tuple[str, ...]) -> None:
     app = get_app()
     ended = app.store.cancel(_given(job_ids))
     for job in ended:
-        if job.action in app.job_specs:
-            give_up(app.job_specs[job.action], job)
         app.emit(JobEvent("cancelled", job, error=job.error))
     _report("cancelled", job_ids, [job.id for job in ended])
 

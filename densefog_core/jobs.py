@@ -80,6 +80,11 @@ class Job:
         return Lease(self.id, self.trys)
 
     @property
+    def which_try(self) -> str:
+        """Which of its tries this is, for texts: ``(try 2 of 3)``."""
+        return f"(try {self.trys} of {self.try_max})"
+
+    @property
     def is_keyed(self) -> bool:
         """Whether the id was made of an idempotency key, so that the job may be there already."""
         return len(self.id) == len("job-") + KEYED_CHARS
@@ -200,6 +205,10 @@ class JobStore(Protocol):
 
     #: Called after jobs that are due now were committed, to wake workers; set by the application.
     on_enqueued: Callable[[], None]
+    #: ``on_last_failure`` by action, set by the application: called for a job that ends as an error, within the
+    #: transaction that ends it, so that what it writes and the job's row commit together or not at all. What one raises
+    #: is logged, and undone alone.
+    last_failures: Mapping[str, Callable[[Job], object]]
 
     def init(self) -> list[str]:
         """Create what is missing and say in a line each what was done."""
@@ -234,7 +243,8 @@ class JobStore(Protocol):
 
         Args:
             outcomes: of tries that were claimed here.
-            native: called from a native thread; see `beat`.
+            native: called from a native thread; see `beat`. Then nothing of the application can be called: a job
+                that ends with an ``on_last_failure`` stays running without a lease, and `reclaim` ends it.
 
         Raises:
             ValueError: an outcome can never be stored, whatever the state of the database.
@@ -300,8 +310,8 @@ class JobSpec:
         try_period: default seconds; a failed try n waits ``try_period * n``.
         timeout: seconds a try may take; None takes ``CONF.exec_timeout``.
         backoff: number of the failed try to seconds until the next one, instead of ``try_period``.
-        on_last_failure: called with the `Job` when its last try has failed or was lost, to move resources out of
-            their ``-ing`` status.
+        on_last_failure: called with the `Job` when its last try has failed or was lost, or it was cancelled, to move
+            resources out of their ``-ing`` status; in the transaction that ends the job.
         every: run it by itself, without params: a time such as ``30s``, ``5m``, ``2h`` or ``1d``, counted from midnight
             UTC, or a cron line in UTC.
     """
@@ -571,19 +581,8 @@ def _storable(result: object) -> Any:  # noqa: ANN401
 
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
-    """Return the outcome of a failed try: another one later, or the end, for which ``on_last_failure`` runs."""
+    """Return the outcome of a failed try: another one later, or the end."""
     text = redact_text(str(exc) or type(exc).__name__)
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
-    give_up(spec, claimed)
     return Outcome(claimed, "error", error=text, exception=exc)
-
-
-def give_up(spec: JobSpec, ended: Job) -> None:
-    """Run ``on_last_failure`` of a job that ends as error; what it raises is logged."""
-    if spec.on_last_failure is None:
-        return
-    try:
-        spec.on_last_failure(ended)
-    except Exception:
-        _logger.exception("on_last_failure of %s failed for %s", ended.action, ended.id)

@@ -11,6 +11,7 @@ Nothing is discovered and no database is needed::
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from densefog_core.jobs import Job, JobEvent, JobFilter, Lease, Outcome, run_job
 from densefog_core.notify import Notification
 from densefog_core.redact import redact
 
+_logger = logging.getLogger("densefog.testing")
 ENDED = ("finished", "error")
 
 
@@ -59,6 +61,7 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], datetime] = utcnow) -> None:
         self.jobs: dict[str, Job] = {}
         self.on_enqueued: Callable[[], None] = lambda: None
+        self.last_failures: Mapping[str, Callable[[Job], object]] = {}
         self._clock = clock
         self._lock = threading.RLock()
 
@@ -110,7 +113,7 @@ class MemoryStore:
         if outcome.status == "finished":
             self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
         elif outcome.status == "error":
-            self._put(job, status="error", error=outcome.error, params=redact(job.params))
+            self._end(job, outcome.error)
         elif outcome.status == "retry":
             later = self._clock() + timedelta(seconds=round(outcome.delay))
             self._put(job, status="pending", error=outcome.error, run_at=later)
@@ -130,14 +133,14 @@ class MemoryStore:
         """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
         with self._lock:
             cut = self._clock() - timedelta(seconds=round(lease_seconds))
-            stale = sorted((job for job in self._in("running") if job.updated < cut), key=lambda job: (job.run_at, job.id))
+            stale = [job for job in self._in("running") if job.updated < cut]
+            stale.sort(key=lambda job: (job.run_at, job.id))
             return [self._reclaim(job) for job in stale[:limit]]
 
     def _reclaim(self, job: Job) -> Job:
         if job.trys < job.try_max:
             return self._put(job, status="pending", run_at=self._clock())
-        error = f"worker lost (try {job.trys} of {job.try_max})"
-        return self._put(job, status="error", error=error, params=redact(job.params))
+        return self._end(job, job.error if job.error.endswith(job.which_try) else f"worker lost {job.which_try}")
 
     def unhandled(self, actions: Collection[str]) -> list[str]:
         """Return the actions of due jobs that nobody here handles."""
@@ -170,7 +173,7 @@ class MemoryStore:
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:
         """End jobs as cancelled; see `densefog_core.jobs.JobStore.cancel`."""
         return [
-            self._put(job, status="error", error="cancelled", params=redact(job.params))
+            self._end(job, "cancelled")
             for job in self._named(job_ids, "pending", "running")
         ]
 
@@ -193,6 +196,15 @@ class MemoryStore:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+    def _end(self, job: Job, error: str) -> Job:
+        ended = self._put(job, status="error", error=error, params=redact(job.params))
+        if job.action in self.last_failures:
+            try:
+                self.last_failures[job.action](replace(ended, params=job.params))
+            except Exception:
+                _logger.exception("on_last_failure of %s failed for %s", job.action, job.id)
+        return ended
 
     def _in(self, *statuses: str) -> list[Job]:
         return [job for job in self.jobs.values() if job.status in statuses]

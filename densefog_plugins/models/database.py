@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, QueuePool, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from densefog_core.context import current_app
-from densefog_core.errors import ConfigError
+from densefog_core.errors import ConfigError, DBLockTimeoutError
 from densefog_core.redact import redact_text
 from densefog_plugins.models.dialects import DIALECTS
 from densefog_plugins.models.engine import create_engine
@@ -96,14 +96,22 @@ class Database:
             DBAPIError: it failed for another reason, or too often.
         """
         engine = self.native_engine if native else self.engine
+
+        def once() -> R:
+            with engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
+                return work(connection)
+
+        return self.repeat(once, native=native)
+
+    def repeat(self, once: Callable[[], R], *, native: bool = False) -> R:
+        """Run a transaction, and again when the database says that it may be repeated; see `run`."""
         deadline = time.monotonic() + PATIENCE
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
-                    return work(connection)
-            except DBAPIError as exc:
+                return once()
+            except (DBAPIError, DBLockTimeoutError) as exc:
                 late = attempt == ATTEMPTS or (attempt > 1 and time.monotonic() > deadline)
-                if late or not self.dialect.is_transient(exc):
+                if late or (isinstance(exc, DBAPIError) and not self.dialect.is_transient(exc)):
                     raise
                 _logger.info("transaction repeated after: %s", self.reason(exc))
             _sleep(random.uniform(0, PAUSE * 2**attempt), native=native)

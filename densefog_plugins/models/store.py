@@ -7,7 +7,7 @@ in READ COMMITTED; finishing locks the rows whose fence still holds and writes a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,7 @@ from densefog_core.redact import redact
 from densefog_plugins.models import schema
 from densefog_plugins.models.database import Database, database
 from densefog_plugins.models.jobtable import dump, from_row, job, to_row
-from densefog_plugins.models.sessions import after_commit, current_session, in_transaction
+from densefog_plugins.models.sessions import after_commit, current_session, in_transaction, savepoint, transaction
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -33,6 +33,8 @@ BATCH = 200
 #: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
 MAX_ERROR = 60_000
 ENDED = ("finished", "error")
+#: Seconds: no lease is so long that one which was last renewed so long ago still holds.
+LAPSED = 10 * 86_400
 
 _logger = logging.getLogger("densefog.store")
 
@@ -42,12 +44,14 @@ class SQLJobStore:
 
     Attributes:
         on_enqueued: called after jobs that are due were committed.
+        last_failures: what is called, by action, in the transaction that ends a job as an error.
     """
 
     def __init__(self, app: App) -> None:
         self._database: Database = database(app)
         self._dialect = self._database.dialect
         self.on_enqueued: Callable[[], None] = lambda: None
+        self.last_failures: Mapping[str, Callable[[Job], object]] = {}
         if self._database.embedded:
             self.init()
 
@@ -169,15 +173,18 @@ class SQLJobStore:
         written = [outcome for outcome in outcomes if outcome.status != "dropped"]
         held: set[Lease] = set()
         if written:
+            work = partial(self._finish, outcomes=written, native=native)
+            ending = [one.job.action for one in written if one.status == "error"]
+            calls = not native and not self.last_failures.keys().isdisjoint(ending)
             try:
-                held = self._database.run(partial(self._finish, outcomes=written), native=native)
+                held = self._joined(work) if calls else self._database.run(work, native=native)
             except DBAPIError as exc:
                 if not self._dialect.is_unstorable(exc):
                     raise
                 raise ValueError(f"the table cannot hold it: {self._database.reason(exc)}") from exc
         return [outcome.status != "dropped" and outcome.job.lease in held for outcome in outcomes]
 
-    def _finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
+    def _finish(self, connection: Connection, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
         held = self._held(connection, [outcome.job.lease for outcome in outcomes])
         mine = [outcome for outcome in outcomes if outcome.job.lease in held]
         finished = [outcome for outcome in mine if outcome.status == "finished"]
@@ -185,7 +192,7 @@ class SQLJobStore:
             self._write_finished(connection, finished)
         for outcome in mine:
             if outcome.status != "finished":
-                self._write_failed(connection, outcome)
+                self._write_failed(connection, outcome, native=native)
         return held
 
     def _held(self, connection: Connection, leases: list[Lease]) -> set[Lease]:
@@ -208,9 +215,11 @@ class SQLJobStore:
             values["params"] = case(cleaned, value=job.c.id, else_=job.c.params)
         connection.execute(update(job).where(job.c.id.in_([outcome.job.id for outcome in outcomes])).values(**values))
 
-    def _write_failed(self, connection: Connection, outcome: Outcome) -> None:
+    def _write_failed(self, connection: Connection, outcome: Outcome, *, native: bool) -> None:
         values: dict[str, Any] = {"updated": self._dialect.now(), "error": _storable(outcome.error)}
-        if outcome.status == "error":
+        if outcome.status == "error" and native and outcome.job.action in self.last_failures:
+            values["updated"] = self._dialect.now(-LAPSED)
+        elif outcome.status == "error":
             values["status"] = "error"
             values |= _cleaned_column(outcome.job)
         elif outcome.status == "retry":
@@ -219,6 +228,19 @@ class SQLJobStore:
             # The try is given back by allowing one more: trys never goes down, or two tries could share a token.
             values |= {"status": "pending", "run_at": self._dialect.now(), "try_max": job.c.try_max + 1}
         connection.execute(update(job).where(job.c.id == outcome.job.id).values(**values))
+        if values.get("status") == "error":
+            self._call_last_failure(_replace(outcome.job, status="error", error=outcome.error))
+
+    def _call_last_failure(self, ended: Job) -> None:
+        """Let the application move the resources of a job that ends as an error, in the open transaction."""
+        call = self.last_failures.get(ended.action)
+        if call is None:
+            return
+        try:
+            with savepoint():
+                call(ended)
+        except Exception:
+            _logger.exception("on_last_failure of %s failed for %s", ended.action, ended.id)
 
     def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
         """Write progress; see `densefog_core.jobs.JobStore.progress`."""
@@ -228,7 +250,7 @@ class SQLJobStore:
 
     def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
         """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
-        return self._transaction(partial(self._reclaim, lease_seconds=lease_seconds, limit=limit))
+        return self._ending(partial(self._reclaim, lease_seconds=lease_seconds, limit=limit))
 
     def _reclaim(self, connection: Connection, lease_seconds: float, limit: int) -> list[Job]:
         stale = select(job).where(job.c.status == "running", job.c.updated < self._dialect.now(-lease_seconds))
@@ -239,12 +261,15 @@ class SQLJobStore:
             if row.trys < row.try_max:
                 values: dict[str, Any] = {"status": "pending", "run_at": self._dialect.now(), "error": row.error}
             else:
-                error = f"worker lost (try {row.trys} of {row.try_max})"
+                # A blocked process has left the reason why it ends this very try.
+                error = row.error if row.error.endswith(row.which_try) else f"worker lost {row.which_try}"
                 values = {"status": "error", "error": error, **_cleaned_column(row)}
             fence = and_(job.c.id == row.id, job.c.status == "running", job.c.trys == row.trys)
             written = connection.execute(update(job).where(fence).values(updated=self._dialect.now(), **values))
             if written.rowcount == 1:
                 taken.append(_replace(row, status=values["status"], error=values["error"]))
+                if values["status"] == "error":
+                    self._call_last_failure(taken[-1])
         return taken
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -316,9 +341,12 @@ class SQLJobStore:
                 cleaned = _cleaned_column(one) if clean else {}
                 connection.execute(update(job).where(job.c.id == one.id).values(**values, **cleaned))
             plain = {name: value for name, value in values.items() if isinstance(value, str)}
-            return [_replace(one, **plain) for one in found]
+            changed = [_replace(one, **plain) for one in found]
+            for one in changed if plain.get("status") == "error" else ():
+                self._call_last_failure(one)
+            return changed
 
-        return self._transaction(change)
+        return self._ending(change)
 
     def prune(self, older_than: float, limit: int = 500) -> int:
         """Delete ended jobs; see `densefog_core.jobs.JobStore.prune`.
@@ -341,6 +369,19 @@ class SQLJobStore:
     def _transaction(self, work: Callable[[Connection], R]) -> R:
         """Run ``work`` in a transaction of its own, again when the database says that it may be repeated."""
         return self._database.run(work)
+
+    def _ending(self, work: Callable[[Connection], R]) -> R:
+        """Run ``work``, which may end jobs, so that what `last_failures` has for them can take part."""
+        return self._joined(work) if self.last_failures else self._transaction(work)
+
+    def _joined(self, work: Callable[[Connection], R]) -> R:
+        """Run ``work`` in the open `transaction`, or in a new one, that sessions used meanwhile join."""
+
+        def run() -> R:
+            with transaction() as session:
+                return work(session.connection())
+
+        return run() if in_transaction() else self._database.repeat(run)
 
     def _read(self, work: Callable[[Connection], R]) -> R:
         return self._database.run(work, read_only=True)

@@ -22,7 +22,6 @@ from densefog_core.jobs import (
     LeaseLost,
     Outcome,
     failure,
-    give_up,
     run_job,
     utcnow,
 )
@@ -304,8 +303,6 @@ class GeventWorker:
         if job.status == "pending":
             self._wake.set()
             return
-        if job.action in self._app.job_specs:
-            give_up(self._app.job_specs[job.action], job)
         self._app.emit(JobEvent("lost", job, job.error))
 
     def _complainer(self) -> None:
