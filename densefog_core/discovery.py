@@ -46,7 +46,7 @@ class Found:
     @property
     def owner(self) -> str:
         """How messages call it: plugin, distribution and version."""
-        return f"{self.group.partition('.')[2].rstrip('s')} {self.name!r} of {self.dist} {self.version}"
+        return f"{self.group.partition('.')[2].rstrip('s')} {self.name!r} of {self.dist} {self.version}".rstrip()
 
     def load(self) -> object:
         """Import what the entry point names; raises whatever the import raises."""

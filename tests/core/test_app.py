@@ -1,12 +1,15 @@
 """The application: registries filled and frozen, start-up and shutdown in order, health, what the settings pick."""
 
+import sys
+
 import pytest
 
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.context import current_app, find_app
-from densefog_core.errors import PluginError, RegistrationError, StartupError
+from densefog_core.context import current_app, find_app, set_current_app
+from densefog_core.errors import JobRefused, PluginError, RegistrationError, StartupError
 from densefog_core.hookspecs import hookimpl
+from densefog_core.jobs import enqueue, enqueue_many
 from densefog_core.testing import make_app
 
 
@@ -148,3 +151,85 @@ def test_an_action_can_be_called_in_process():
     assert api.call("Echo", x=1) == {"action": "Echo", "x": 1}
     with pytest.raises(Exception, match="Unknown action"):
         api.call("Nope")
+
+
+# -- what plugins see and add ----------------------------------------------------------------------------------
+
+
+class Auditor:
+    """Sees how calls are answered."""
+
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def densefog_request_event(self, event):
+        self.seen.append((event.request.api, event.action, event.ret_code))
+        assert event.seconds > 0
+        assert event.size > 50
+
+
+class Clumsy:
+    @hookimpl
+    def densefog_request_event(self, event):
+        raise OSError("no paper")
+
+    @hookimpl
+    def densefog_gauges(self):
+        raise OSError("no scale")
+
+
+def test_every_call_is_an_event_also_those_that_no_handler_saw_and_an_observer_that_fails_harms_nobody(caplog):
+    auditor = Auditor()
+    api = make_app(Clumsy(), auditor, actions={"Ping": lambda: {}, "Exit": lambda: sys.exit()}).api()
+    assert api.post({"action": "Ping"}) == {"data": {}, "retCode": 0, "message": None}
+    for body in ({"action": "Pong"}, b"{", {"action": "Exit"}):
+        api.post(body)
+    assert auditor.seen == [
+        ("public", "Ping", 0), ("public", None, 4000), ("public", None, 4110), ("public", "Exit", 5000),
+    ]  # fmt: skip
+    assert "plugin 'Clumsy' of the application failed on the event of a call" in caplog.text
+
+
+class Origin:
+    def __init__(self, **members):
+        self.members = members
+
+    @hookimpl
+    def densefog_job_params(self, action):
+        return {**self.members, "_of": action}
+
+
+class Nothing:
+    @hookimpl
+    def densefog_job_params(self):
+        return None
+
+
+def test_what_plugins_add_to_a_job_is_in_its_row_however_it_is_enqueued():
+    app = make_app(Origin(_a=1), Nothing(), jobs={"Work": lambda params: params["_a"]})
+    before = set_current_app(app)
+    try:
+        ids = [app.enqueue("Work"), enqueue("Work", {"x": 2}), *enqueue_many([{"action": "Work"}])]
+    finally:
+        set_current_app(before)
+    assert [app.store.get(one).params for one in ids] == [
+        {"_a": 1, "_of": "Work"}, {"x": 2, "_a": 1, "_of": "Work"}, {"_a": 1, "_of": "Work"},
+    ]  # fmt: skip
+    assert app.run_jobs() == 3
+
+
+def test_what_plugins_add_counts_for_the_size_of_params():
+    app = make_app(Origin(_a="x" * 70_000), jobs={"Work": lambda: None})
+    with pytest.raises(JobRefused, match="its params have 7"):
+        app.enqueue("Work")
+
+
+def test_gauges_are_those_of_all_plugins_that_can_measure_themselves(caplog):
+    class Tank:
+        @hookimpl
+        def densefog_gauges(self, app):
+            return {"tank_litres": 3}
+
+    assert make_app(Clumsy(), Tank()).gauges() == {"tank_litres": 3}
+    assert "failed to measure itself" in caplog.text
