@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -49,20 +50,25 @@ class Crowd:
         return self._stack.enter_context(self._site.worker(**settings))
 
     def disturb(self) -> None:
-        """Kill one and start another, or pause one; wake those whose pause is over."""
+        """Kill one, paused or not, and start another; or pause one. Wake those whose pause is over."""
         awake = [one for one in self.workers if one not in self._paused]
-        if len(awake) > AWAKE:
-            victim = self._chance.choice(awake)
-            if self._chance.random() < 0.5:
-                self.did["killed"] += 1
-                victim.kill()
-                victim.wait()
-                self.workers[self.workers.index(victim)] = self._start()
-            else:
-                self.did["paused"] += 1
-                victim.send_signal(signal.SIGSTOP)
-                self._paused[victim] = time.monotonic() + self._chance.choice((0.5, LONG_PAUSE, LONG_PAUSE))
+        if self._chance.random() < 0.4:
+            self._kill(self._chance.choice(self.workers))
+        elif len(awake) > AWAKE:
+            self._pause(self._chance.choice(awake))
         self.wake(time.monotonic())
+
+    def _kill(self, victim: subprocess.Popen[bytes]) -> None:
+        self.did["killed"] += 1
+        self._paused.pop(victim, None)
+        victim.kill()
+        victim.wait()
+        self.workers[self.workers.index(victim)] = self._start()
+
+    def _pause(self, victim: subprocess.Popen[bytes]) -> None:
+        self.did["paused"] += 1
+        victim.send_signal(signal.SIGSTOP)
+        self._paused[victim] = time.monotonic() + self._chance.choice((0.5, LONG_PAUSE, LONG_PAUSE))
 
     def wake(self, now: float = float("inf")) -> None:
         """Let those go on whose pause is over."""
@@ -114,25 +120,33 @@ def run(
     more = enqueue(site, chance)
     more(JOBS // 6)
     crowd = Crowd(site, chance, **settings)
+    done = threading.Event()
+
+    def feed() -> None:
+        # So that there is work for as long as there is chaos. In a thread: a paused worker may hold SQLite's lock.
+        while not done.wait(CHAOS / 40):
+            more(JOBS // 48)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
     try:
         begin = time.monotonic()
         while time.monotonic() < begin + CHAOS:
             time.sleep(chance.uniform(0.3, 1.0))
             crowd.disturb()
-            # So that there is work for as long as there is chaos.
-            more(JOBS // 48)
             if restart is not None and time.monotonic() > begin + CHAOS / 2:
                 restart()
                 restart = None
         crowd.wake()
         deadline = time.monotonic() + PATIENCE
         while unfinished(site) or len(everything(site)) < JOBS:
-            more(JOBS)
             assert time.monotonic() < deadline, site.log[-5000:]
             time.sleep(0.3)
         assert crowd.end() == [0] * WORKERS, site.log[-5000:]
     finally:
         crowd.destroy()
+        done.set()
+        feeder.join()
     return everything(site), crowd.did
 
 
