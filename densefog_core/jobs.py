@@ -243,8 +243,8 @@ class JobStore(Protocol):
 
         Args:
             outcomes: of tries that were claimed here.
-            native: called from a native thread; see `beat`. Then nothing of the application can be called: a job
-                that ends with an ``on_last_failure`` stays running without a lease, and `reclaim` ends it.
+            native: called from a native thread; see `beat`. Nothing of the application can be called there: a job
+                whose last try has failed keeps its error and stays running without a lease; `reclaim` ends it.
 
         Raises:
             ValueError: an outcome can never be stored, whatever the state of the database.

@@ -104,14 +104,16 @@ class MemoryStore:
     def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
         """Write outcomes; see `densefog_core.jobs.JobStore.finish`."""
         with self._lock:
-            return [self._finish(outcome) for outcome in outcomes]
+            return [self._finish(outcome, native=native) for outcome in outcomes]
 
-    def _finish(self, outcome: Outcome) -> bool:
+    def _finish(self, outcome: Outcome, *, native: bool) -> bool:
         if outcome.status == "dropped" or not self._holds(outcome.job.lease):
             return False
         job = self.jobs[outcome.job.id]
         if outcome.status == "finished":
             self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
+        elif outcome.status == "error" and native:
+            self._put(job, error=outcome.error, updated=datetime.min)
         elif outcome.status == "error":
             self._end(job, outcome.error)
         elif outcome.status == "retry":

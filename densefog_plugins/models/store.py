@@ -217,7 +217,7 @@ class SQLJobStore:
 
     def _write_failed(self, connection: Connection, outcome: Outcome, *, native: bool) -> None:
         values: dict[str, Any] = {"updated": self._dialect.now(), "error": _storable(outcome.error)}
-        if outcome.status == "error" and native and outcome.job.action in self.last_failures:
+        if outcome.status == "error" and native:
             values["updated"] = self._dialect.now(-LAPSED)
         elif outcome.status == "error":
             values["status"] = "error"
