@@ -5,8 +5,10 @@ from __future__ import annotations
 import configparser
 import importlib
 import inspect
+import pkgutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +18,7 @@ import click
 from densefog_core import cli, commands, errors, hookspecs
 from densefog_core.app import App
 from densefog_core.config import Config, Setting
-from densefog_core.discovery import HOME, PLUGINS, Found, discover
+from densefog_core.discovery import HOME, PLUGINS, Found
 from densefog_core.errors import iaas_error, project_error
 from densefog_core.plugins import PluginRecord
 
@@ -48,8 +50,16 @@ PROXIES = {
 
 
 def shipped() -> list[Found]:
-    """Return the entry points of the plugins that come with densefog."""
-    return [one for one in discover([PLUGINS]) if one.dist == HOME]
+    """Return the entry points of the plugins that come with densefog, as they are declared now."""
+    points = configparser.ConfigParser()
+    points.read_string(_setup()["options.entry_points"][PLUGINS].replace("\n", "\n[points]\n", 1))
+    return [Found(PLUGINS, name, value, HOME, metadata.version(HOME)) for name, value in points["points"].items()]
+
+
+def _setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(SETUP_CFG)
+    return parser
 
 
 def shipped_app() -> App:
@@ -88,9 +98,9 @@ def _is_ours(error: type[Exception]) -> bool:
 def _plugin_modules(app: App) -> Iterator[ModuleType]:
     """Import every module of the shipped plugins: classes of errors stand anywhere in them."""
     for record in app.plugins.loaded(PLUGINS):
-        for path in sorted(Path(str(record.plugin.__file__)).parent.glob("*.py")):
-            name = "" if path.stem == "__init__" else f".{path.stem}"
-            yield importlib.import_module(record.plugin.__name__ + name)
+        yield record.plugin
+        for found in pkgutil.iter_modules(getattr(record.plugin, "__path__", ())):
+            yield importlib.import_module(f"{record.plugin.__name__}.{found.name}")
 
 
 def command_tree(app: App) -> dict[str, click.Command]:
@@ -290,9 +300,7 @@ def _module_text(record: PluginRecord) -> list[str]:
 
 
 def _extras() -> Mapping[str, str]:
-    parser = configparser.ConfigParser()
-    parser.read(SETUP_CFG)
-    return dict(parser["options.extras_require"])
+    return dict(_setup()["options.extras_require"])
 
 
 def names_page(module: str) -> list[str]:

@@ -18,13 +18,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sysconfig
 import time
 import tomllib
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,11 @@ SHOWN = ("text",)
 #: The port in the pages, in whose place the tests take a free one.
 PORT = "8080"
 #: What pages install from the index, and the tests share.
-PROGRAMS = ("densefog", "densefog-serve", "pytest")
+PROGRAMS = ("densefog", "densefog-serve", "pip", "pytest")
 
+_server = re.compile(r"(\w+=\S+ )*(densefog-serve|gunicorn|waitress-serve)\b")
+#: What a server says when it is there.
+_ready = re.compile(r"listens on(.|\n)*worker runs|runs jobs|api \w+ listens|Listening at|Serving on")
 _fence = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)\s*$", re.M | re.S)
 _mark = re.compile(r"<!-- test: (.+?) -->\s*\Z")
 _option = re.compile(r"\A:(\w+): *(.*)\n+")
@@ -49,7 +52,7 @@ _directive = re.compile(r"\{code-block\} *(\w+)")
 #: What differs from run to run. An id stands for the same id in all of a page.
 _varying = re.compile(
     r"(?P<id>\b(?:job|vol|srv|i)-[0-9A-Za-z]{8,10}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
-    r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+)|(?P<any>\.\.\.)|(?P<space>\s+)"
+    r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+)|(?P<any>\s*\.\.\.\s*)|(?P<space>\s+)"
 )
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
 
@@ -168,15 +171,15 @@ class Reader:
         if command.startswith("cd "):
             self.cwd = self.cwd / command[3:]
             return 0, ""
-        if re.match(r"(\w+=\S+ )*densefog-serve\b", command):
+        if _server.match(command):
             return self.serve(command)
+        if command.startswith("python3 -m venv "):
+            return self._make_venv(self.cwd / shlex.split(command)[-1])
         command = re.sub(r"\bdensefog call\b", f"densefog call --url http://127.0.0.1:{self.port}/", command)
         done = subprocess.run(
             command, shell=True, executable="/bin/bash", cwd=self.cwd, env=self._environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120,
         )
-        if "-m venv" in command:
-            self._share(self.cwd / shlex.split(command)[-1])
         return done.returncode, done.stdout
 
     def serve(self, command: str) -> tuple[int, str]:
@@ -188,7 +191,7 @@ class Reader:
                 cwd=self.cwd, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         deadline = time.monotonic() + PATIENCE
-        while not re.search(r"listens on(.|\n)*worker runs|runs jobs|api \w+ listens", self.log()):
+        while not _ready.search(self.log()):
             assert self._server.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.05)
         time.sleep(0.05)
@@ -217,22 +220,20 @@ class Reader:
     def _environment(self) -> dict[str, str]:
         path = [str(self.cwd / ".venv/bin"), str(self.folder / ".venv/bin"), sysconfig.get_path("scripts")]
         return environment(
-            PATH=os.pathsep.join([*path, os.environ["PATH"]]), PYTHONPATH="", PIP_DISABLE_PIP_VERSION_CHECK="1",
-            **self._variables,
+            PATH=os.pathsep.join([*path, os.environ["PATH"]]), PIP_DISABLE_PIP_VERSION_CHECK="1",
+            **{"PYTHONPATH": "", **self._variables},
         )
 
-    def _share(self, venv: Path) -> None:
-        """Let an environment see what this one has: nothing is on an index yet, and nothing need be downloaded."""
-        [site] = venv.glob("lib/python*/site-packages")
-        ours = sysconfig.get_path("purelib")
-        for old in site.glob("setuptools*"):
-            # Python 3.11 puts one there that would need the package wheel.
-            shutil.rmtree(old)
-        (site / "shared.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+    def _make_venv(self, folder: Path) -> tuple[int, str]:
+        """Make an environment that sees what this one has: nothing need be downloaded, and nothing is on an index yet."""
+        venv.create(folder, symlinks=True)
+        [site] = folder.glob("lib/python*/site-packages")
+        (site / "shared.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
         for program in PROGRAMS:
             _, _, script = (Path(sysconfig.get_path("scripts")) / program).read_text().partition("\n")
-            (venv / "bin" / program).write_text(f"#!{venv}/bin/python\n{script}")
-            (venv / "bin" / program).chmod(0o755)
+            (folder / "bin" / program).write_text(f"#!{folder}/bin/python\n{script}")
+            (folder / "bin" / program).chmod(0o755)
+        return 0, ""
 
     # -- what they print ---------------------------------------------------------------------------------------
 
