@@ -145,7 +145,8 @@ def test_a_child_that_keeps_dying_is_started_ever_more_slowly(supervised: Callab
     it.ready(3)
     it.process.terminate()
     code, log = it.end()
-    assert code == 0
+    # The third child may die before the signal comes, or while it drains.
+    assert code in (0, 1)
     assert re.findall(r"died: exit code 3; next start in (.*) s", log)[:2] == ["0.5", "1"]
 
 
