@@ -45,8 +45,7 @@ def describe(
         where: more conditions.
         total: count the rows of all pages.
         verbose: given the page's resources, returns their rows for those who ask for ``verbose``; it has them all at
-        once,
-            so that it need not ask the database for each.
+            once, so that it need not ask the database for each.
 
     Raises:
         ValidationError: ``next_token`` is none of this list's.
