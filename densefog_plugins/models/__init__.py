@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from densefog_plugins.models.batches import batch
     from densefog_plugins.models.listparams import Ids, ListParams
     from densefog_plugins.models.lists import describe
-    from densefog_plugins.models.reconcile import reconcile, reconciles
+    from densefog_plugins.models.reconciling import reconcile, reconciles
     from densefog_plugins.models.resource import ResourceMixin, ResourceModel, Timestamps, list_index
     from densefog_plugins.models.sessions import lock_for_update, savepoint, session, transaction
     from densefog_plugins.models.waiter import wait_deleted, wait_for
@@ -31,7 +31,7 @@ _HOMES = {
     "batches": ["batch"],
     "listparams": ["Ids", "ListParams"],
     "lists": ["describe"],
-    "reconcile": ["reconcile", "reconciles"],
+    "reconciling": ["reconcile", "reconciles"],
     "resource": ["ResourceMixin", "ResourceModel", "Timestamps", "list_index"],
     "sessions": ["lock_for_update", "savepoint", "session", "transaction"],
     "waiter": ["wait_deleted", "wait_for"],

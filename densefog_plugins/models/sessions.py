@@ -17,7 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from densefog_core.context import current_scope
+from densefog_core.context import Scope, current_scope
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
 from densefog_plugins.models.database import Database, database
@@ -67,6 +67,7 @@ class ScopedSession(Session):
     it: so the first statement decides which of the two it is, and within `transaction` all of them write.
 
     Attributes:
+        scope: the request or job that it was made for, or None.
         depth: how many `transaction` blocks are around what runs here.
         doomed: what ended a joined block; the outermost one must not commit.
         wrote: whether rows were written or locked since the last commit.
@@ -76,6 +77,7 @@ class ScopedSession(Session):
         super().__init__(expire_on_commit=False)
         self._engines = _engines_of(found)
         self._chosen: Engine | None = None
+        self.scope = current_scope()
         self.depth = 0
         self.doomed: BaseException | None = None
         self.wrote = False
@@ -122,6 +124,16 @@ def current_session() -> ScopedSession:
         if scope is not None:
             scope.on_teardown(partial(_end, found))
     return found
+
+
+def leave(scope: Scope) -> ScopedSession | None:
+    """Close the session of a request or job that is over; return the one that is left: its caller's, in whose it
+    ran.
+    """
+    found = _here()
+    if found is not None and found.scope is scope:
+        _end(found)
+    return _here()
 
 
 def close_session() -> None:

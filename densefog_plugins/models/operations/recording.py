@@ -23,7 +23,7 @@ from densefog_plugins.models.lists import describe
 from densefog_plugins.models.operations.actions import DescribeOperations
 from densefog_plugins.models.operations.table import MAX_MESSAGE, Operation
 from densefog_plugins.models.resource import storable
-from densefog_plugins.models.sessions import close_session
+from densefog_plugins.models.sessions import leave, savepoint
 
 #: One in so many operations deletes those that are too old, so many at once.
 PRUNE_EVERY, PRUNE_LIMIT = 200, 2000
@@ -64,9 +64,14 @@ class _Entry:
 
     def write(self) -> None:
         # A transaction that the handler has left open would be waited for, on SQLite for ever.
-        close_session()
-        row = self._row()
-        database(self._app).run(lambda connection: connection.execute(insert(Operation), row))
+        outer = leave(self._request)
+        statement = insert(Operation).values(self._row())
+        if outer is not None and outer.depth:
+            # A call in this process, within the caller's transaction: what is rolled back was not done.
+            with savepoint():
+                outer.execute(statement)
+        else:
+            database(self._app).run(lambda connection: connection.execute(statement))
         retention = self._app.config.operations_retention
         if retention is not None and random.random() * PRUNE_EVERY < 1:
             prune(self._app, retention)

@@ -16,8 +16,14 @@ from densefog_plugins.models.sessions import ScopedSession, transaction
 _logger = logging.getLogger("densefog.projects")
 
 
+def _counted() -> bool:
+    return bool(getattr(current_app().config, "projects_enabled", False))
+
+
 def consume_quota(project_id: str, **wanted: int) -> None:
     """Take from a project's quotas, all or nothing; until the transaction ends, nobody else can take from these.
+
+    Without ``projects_enabled`` there are no quotas, and nothing is counted.
 
     Use it first in a transaction, before the resources' own rows are locked: ``consume_quota(project_id, volume=2,
     gigabytes=20)``.
@@ -30,6 +36,8 @@ def consume_quota(project_id: str, **wanted: int) -> None:
         ResourceQuotaNotEnough: there is not so much left.
         DBLockTimeoutError: somebody else holds the row for too long.
     """
+    if not _counted():
+        return
     taken: list[str] = []
     refused = None
     with transaction() as session:
@@ -51,6 +59,8 @@ def release_quota(project_id: str, **given: int) -> None:
         project_id: whose.
         **given: how many of what.
     """
+    if not _counted():
+        return
     with transaction() as session:
         for resource, count in sorted(given.items()):
             used = session.scalar(_find(project_id, resource, Quota.used).with_for_update()) or 0

@@ -11,16 +11,17 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
-from densefog_plugins.models import session, transaction
+from densefog_plugins.models import Ids, ListParams, describe, session, transaction
+from densefog_plugins.models.projects import consume_quota
 from stratus.models import Instance, Volume
 
 Name = Annotated[str, Meta(max_length=100)]
 Count = Annotated[int, Meta(ge=1, le=10)]
-Ids = Annotated[list[str], Meta(min_length=1, max_length=100)]
+Some = Annotated[list[str], Meta(min_length=1, max_length=100)]
 
 
 def project_id() -> str:
@@ -36,10 +37,11 @@ class CreateVolumes(Struct):
     name: Name = ""
 
 
-@action
+@action(operation=("volume", "volumeIds"), idempotent=True)
 @transaction
 def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
+    consume_quota(project_id(), volumes=params.count, gigabytes=params.count * params.size)
     volumes = [
         Volume(id=Volume.new_id(), project_id=project_id(), status="creating", name=params.name, size=params.size)
         for _ in range(params.count)
@@ -50,10 +52,10 @@ def create_volumes(params: CreateVolumes) -> dict[str, Any]:
 class VolumeIds(Struct):
     """Which volumes."""
 
-    volume_ids: Ids
+    volume_ids: Some
 
 
-@action
+@action(operation=("volume", "volumeIds"))
 @transaction
 def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
@@ -72,7 +74,7 @@ class AttachVolume(Struct):
     instance_id: str
 
 
-@action
+@action(operation=("volume", "volumeIds"))
 @transaction
 def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
@@ -90,7 +92,7 @@ class DetachVolume(Struct):
     volume_id: str
 
 
-@action
+@action(operation=("volume", "volumeIds"))
 @transaction
 def detach_volume(params: DetachVolume) -> dict[str, Any]:
     """Detach a volume from its instance, or from one that it could not be attached to."""
@@ -101,26 +103,16 @@ def detach_volume(params: DetachVolume) -> dict[str, Any]:
     return start("DetachVolumes", [volume], "volumeIds")
 
 
-class Describe(Struct):
-    """Which page of a list."""
-
-    status: list[str] | None = None
-    search_word: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    offset: Annotated[int, Meta(ge=0)] = 0
-    reverse: bool = True
-
-
-class DescribeVolumes(Describe):
+class DescribeVolumes(ListParams):
     """Which page of the volumes."""
 
-    volume_ids: Annotated[list[str], Meta(max_length=100)] | None = None
+    volume_ids: Ids | None = None
 
 
 @action
 def describe_volumes(params: DescribeVolumes) -> dict[str, Any]:
     """List the project's volumes."""
-    return page(Volume, params, params.volume_ids, "volumeSet")
+    return describe(Volume, params, "volumeSet", project_id=project_id(), ids=params.volume_ids)
 
 
 class CreateInstances(Struct):
@@ -132,10 +124,11 @@ class CreateInstances(Struct):
     name: Name = ""
 
 
-@action
+@action(operation=("instance", "instanceIds"), idempotent=True)
 @transaction
 def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
+    consume_quota(project_id(), instances=params.count)
     spec = {"name": params.name, "cpus": params.cpus, "memory": params.memory}
     instances = [
         Instance(id=Instance.new_id(), project_id=project_id(), status="creating", **spec) for _ in range(params.count)
@@ -146,24 +139,24 @@ def create_instances(params: CreateInstances) -> dict[str, Any]:
 class InstanceIds(Struct):
     """Which instances."""
 
-    instance_ids: Ids
+    instance_ids: Some
 
 
-@action
+@action(operation=("instance", "instanceIds"))
 @transaction
 def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
     return change("StartInstances", locked(params), "starting", from_=("stopped",))
 
 
-@action
+@action(operation=("instance", "instanceIds"))
 @transaction
 def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
     return change("StopInstances", locked(params), "stopping", from_=("active",))
 
 
-@action
+@action(operation=("instance", "instanceIds"))
 @transaction
 def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
@@ -175,16 +168,16 @@ def delete_instances(params: InstanceIds) -> dict[str, Any]:
     return change("DeleteInstances", instances, "deleting", from_=("active", "stopped", "error"))
 
 
-class DescribeInstances(Describe):
+class DescribeInstances(ListParams):
     """Which page of the instances."""
 
-    instance_ids: Annotated[list[str], Meta(max_length=100)] | None = None
+    instance_ids: Ids | None = None
 
 
 @action
 def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
-    return page(Instance, params, params.instance_ids, "instanceSet")
+    return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids)
 
 
 def locked(params: InstanceIds) -> list[Instance]:
@@ -205,20 +198,3 @@ def start(job: str, resources: Sequence[Volume | Instance], key: str) -> dict[st
     ids = [resource.id for resource in resources]
     job_id = enqueue(job, {"resource_ids": ids}, project_id=project_id())
     return {"jobId": job_id, key: ids}
-
-
-def page(model: type[Volume] | type[Instance], params: Describe, ids: list[str] | None, key: str) -> dict[str, Any]:
-    """Return one page of a project's resources; deleted ones only when they are asked for."""
-    query = select(model).where(model.project_id == project_id())
-    if ids is not None:
-        query = query.where(model.id.in_(ids))
-    elif params.status is None:
-        query = query.where(model.status != "deleted")
-    if params.status is not None:
-        query = query.where(model.status.in_(params.status))
-    if params.search_word:
-        query = query.where(model.name.contains(params.search_word, autoescape=True))
-    total = session.scalar(select(func.count()).select_from(query.subquery()))
-    order = (model.created.desc(), model.id.desc()) if params.reverse else (model.created, model.id)
-    found = session.scalars(query.order_by(*order).limit(params.limit).offset(params.offset)).all()
-    return {"limit": params.limit, "offset": params.offset, "total": total, key: found}

@@ -9,18 +9,18 @@ A job may be interrupted at any line and run again from the first one, so three 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from densefog_core import job
 from densefog_core.jobs import Job
-from densefog_plugins.models import transaction
+from densefog_plugins.models import reconcile, transaction
+from densefog_plugins.models.projects import release_quota
 from stratus.models import Instance, Volume
 from stratus.provider import provider
 
 Model = type[Volume] | type[Instance]
 Params = dict[str, Any]
-Sleep = Callable[[float], None]
 
 
 def waiting(model: Model, params: Params, status: str) -> list[Any]:
@@ -29,19 +29,27 @@ def waiting(model: Model, params: Params, status: str) -> list[Any]:
         return [one for one in model.get_many(params["resource_ids"], lock=True) if one.status == status]
 
 
-def settle(model: Model, params: Params, before: str, after: str, **values: object) -> None:
-    """Move the job's resources that still are in status ``before`` to the one that ends the job."""
+def settle(model: Model, params: Params, before: str, after: str) -> list[Any]:
+    """Move the job's resources that still are in status ``before`` to the one that ends the job; return these."""
     with transaction():
-        for resource in waiting(model, params, before):
-            for name, value in values.items():
-                setattr(resource, name, value)
+        resources = waiting(model, params, before)
+        for resource in resources:
             resource.transition(after)
+    return resources
 
 
-def wait_until_ready(kind: str, resources: list[Any], time_sleep: Sleep) -> None:
-    """Ask the provider until it is done with all of them; the job's timeout ends this when it never is."""
-    while not all(provider().is_ready(kind, one.id) for one in resources):
-        time_sleep(0.1)
+def finish(model: Model, params: Params, before: str, after: str, **values: object) -> None:
+    """Do the same with each as soon as the provider is done with it; the job's timeout ends this when it never is."""
+    kind = model.__tablename__
+
+    def ask(resources: Sequence[Any]) -> dict[str, str | None]:
+        return {one.id: after if provider().is_ready(kind, one.id) else before for one in resources}
+
+    def settled(resource: Any, state: str) -> None:  # noqa: ANN401
+        for name, value in values.items():
+            setattr(resource, name, value)
+
+    reconcile(model, params["resource_ids"], ask, only=[before], settled=settled, interval=0.1)
 
 
 def policy(model: Model, status: str) -> dict[str, Any]:
@@ -54,13 +62,11 @@ def policy(model: Model, status: str) -> dict[str, Any]:
 
 
 @job(**policy(Volume, "creating"))
-def create_volumes(params: Params, time_sleep: Sleep) -> dict[str, Any]:
+def create_volumes(params: Params) -> dict[str, Any]:
     """Build volumes."""
-    volumes = waiting(Volume, params, "creating")
-    for volume in volumes:
+    for volume in waiting(Volume, params, "creating"):
         provider().create("volume", volume.id, size=volume.size)
-    wait_until_ready("volume", volumes, time_sleep)
-    settle(Volume, params, "creating", "available")
+    finish(Volume, params, "creating", "available")
     return {"volumeIds": params["resource_ids"]}
 
 
@@ -69,59 +75,50 @@ def delete_volumes(params: Params) -> None:
     """Remove volumes."""
     for volume in waiting(Volume, params, "deleting"):
         provider().delete("volume", volume.id)
-    settle(Volume, params, "deleting", "deleted")
+    with transaction():
+        for volume in settle(Volume, params, "deleting", "deleted"):
+            release_quota(volume.project_id, volumes=1, gigabytes=volume.size)
 
 
 @job(**policy(Volume, "attaching"))
-def attach_volumes(params: Params, time_sleep: Sleep) -> None:
+def attach_volumes(params: Params) -> None:
     """Plug volumes into the instances that their rows name."""
-    volumes = waiting(Volume, params, "attaching")
-    for volume in volumes:
+    for volume in waiting(Volume, params, "attaching"):
         provider().update("volume", volume.id, instance=volume.instance_id)
-    wait_until_ready("volume", volumes, time_sleep)
-    settle(Volume, params, "attaching", "attached")
+    finish(Volume, params, "attaching", "attached")
 
 
 @job(**policy(Volume, "detaching"))
-def detach_volumes(params: Params, time_sleep: Sleep) -> None:
+def detach_volumes(params: Params) -> None:
     """Unplug volumes."""
-    volumes = waiting(Volume, params, "detaching")
-    for volume in volumes:
+    for volume in waiting(Volume, params, "detaching"):
         provider().update("volume", volume.id, instance=None)
-    wait_until_ready("volume", volumes, time_sleep)
-    settle(Volume, params, "detaching", "available", instance_id=None)
+    finish(Volume, params, "detaching", "available", instance_id=None)
 
 
 @job(**policy(Instance, "creating"))
-def create_instances(params: Params, time_sleep: Sleep) -> dict[str, Any]:
+def create_instances(params: Params) -> dict[str, Any]:
     """Build instances."""
-    instances = waiting(Instance, params, "creating")
-    for instance in instances:
+    for instance in waiting(Instance, params, "creating"):
         provider().create("instance", instance.id, cpus=instance.cpus, memory=instance.memory, power="on")
-    wait_until_ready("instance", instances, time_sleep)
-    settle(Instance, params, "creating", "active")
+    finish(Instance, params, "creating", "active")
     return {"instanceIds": params["resource_ids"]}
 
 
 @job(**policy(Instance, "starting"))
-def start_instances(params: Params, time_sleep: Sleep) -> None:
+def start_instances(params: Params) -> None:
     """Switch instances on."""
-    switch(waiting(Instance, params, "starting"), "on", time_sleep)
-    settle(Instance, params, "starting", "active")
+    for instance in waiting(Instance, params, "starting"):
+        provider().update("instance", instance.id, power="on")
+    finish(Instance, params, "starting", "active")
 
 
 @job(**policy(Instance, "stopping"))
-def stop_instances(params: Params, time_sleep: Sleep) -> None:
+def stop_instances(params: Params) -> None:
     """Switch instances off."""
-    switch(waiting(Instance, params, "stopping"), "off", time_sleep)
-    settle(Instance, params, "stopping", "stopped")
-
-
-def switch(instances: list[Any], power: str, time_sleep: Sleep) -> None:
-    """Switch instances on or off and wait for it."""
-    for instance in instances:
-        provider().update("instance", instance.id, power=power)
-    wait_until_ready("instance", instances, time_sleep)
+    for instance in waiting(Instance, params, "stopping"):
+        provider().update("instance", instance.id, power="off")
+    finish(Instance, params, "stopping", "stopped")
 
 
 @job(**policy(Instance, "deleting"))
@@ -129,4 +126,6 @@ def delete_instances(params: Params) -> None:
     """Remove instances."""
     for instance in waiting(Instance, params, "deleting"):
         provider().delete("instance", instance.id)
-    settle(Instance, params, "deleting", "deleted")
+    with transaction():
+        for instance in settle(Instance, params, "deleting", "deleted"):
+            release_quota(instance.project_id, instances=1)

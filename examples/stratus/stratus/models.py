@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from densefog_core.jobs import utcnow
-from densefog_plugins.models import ResourceModel
+from densefog_plugins.models import ResourceModel, Timestamps
 
 
-class Volume(ResourceModel):
+class Volume(Timestamps, ResourceModel):
     """A disk.
 
     creating -> available -> attaching -> attached -> detaching -> available; deleting -> deleted. A job that fails for
@@ -21,11 +19,11 @@ class Volume(ResourceModel):
 
     __tablename__ = "volume"
     id_prefix = "vol-"
+    searched = ("name",)
 
     name: Mapped[str] = mapped_column(String(100), default="")
     size: Mapped[int]
     instance_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    created: Mapped[datetime] = mapped_column(default=utcnow)
 
     def jsonable(self) -> dict[str, Any]:
         """Return the volume as tenants see it."""
@@ -39,7 +37,7 @@ class Volume(ResourceModel):
         }
 
 
-class Instance(ResourceModel):
+class Instance(Timestamps, ResourceModel):
     """A machine.
 
     creating -> active -> stopping -> stopped -> starting -> active; deleting -> deleted. A job that fails for good
@@ -48,11 +46,11 @@ class Instance(ResourceModel):
 
     __tablename__ = "instance"
     id_prefix = "i-"
+    searched = ("name",)
 
     name: Mapped[str] = mapped_column(String(100), default="")
     cpus: Mapped[int]
     memory: Mapped[int]
-    created: Mapped[datetime] = mapped_column(default=utcnow)
 
     def jsonable(self) -> dict[str, Any]:
         """Return the instance as tenants see it."""

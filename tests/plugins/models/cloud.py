@@ -51,9 +51,11 @@ def cloud(url: str, *plugins: object, **options: Any) -> Iterator[TestApp]:
     engine = database(app).engine
     schema.create(engine)
     Own.metadata.create_all(engine)
-    yield app
-    close_session()
-    database(app).close()
+    try:
+        yield app
+    finally:
+        close_session()
+        database(app).close()
 
 
 def empty(app: TestApp) -> None:

@@ -199,6 +199,17 @@ def test_a_call_in_this_process_is_recorded_too(app: TestApp) -> None:
     assert only(app)["retCode"] == 4104
 
 
+def test_a_call_within_a_transaction_of_this_process_is_part_of_it(app: TestApp) -> None:
+    with transaction():
+        app.api().call("CreateDisks", count=1)
+    assert only(app)["retCode"] == 0
+    with pytest.raises(ValueError), transaction():
+        app.api().call("CreateDisks", count=1)
+        raise ValueError
+    assert only(app)["retCode"] == 0
+    assert session.scalar(select(func.count()).select_from(Disk)) == 1
+
+
 # -- DescribeOperations ----------------------------------------------------------------------------------------
 
 
@@ -272,6 +283,7 @@ def test_whoever_is_turned_away_leaves_no_row(tmp_path: Any) -> None:
         row, secret = keys.create_key("prj")
         assert app.api().post({"action": "RenameDisk"})["retCode"] == 4101
         assert session.scalar(select(func.count()).select_from(Operation)) == 0
+        close_session()
         app.api().post({"action": "CreateDisks", "count": 0}, X_Le_Key=row.id, X_Le_Secret=secret)
         found = session.scalars(select(Operation)).one()
         assert (found.project_id, found.access_key, found.ret_code) == ("prj", row.id, 4110)

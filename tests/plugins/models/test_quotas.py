@@ -34,6 +34,8 @@ PARTS = {"plugins": [plugin], "actions": {"CreateDisks": create_disks}}
 
 @pytest.fixture(autouse=True)
 def _empty(app: TestApp) -> None:
+    # After the start: quotas are counted, and calls need no key.
+    app.config.apply(projects_enabled=True)
     with database(app).engine.begin() as connection:
         connection.execute(delete(Quota))
 
@@ -91,6 +93,16 @@ def test_what_has_no_quota_is_counted_all_the_same(app: TestApp) -> None:
     set_quota(A, "disk", 10)
     with pytest.raises(ResourceQuotaNotEnough):
         consume_quota(A, disk=1)
+
+
+def test_without_projects_nothing_is_counted(app: TestApp) -> None:
+    set_quota(A, "disk", 1)
+    app.config.apply(projects_enabled=False)
+    with statements(app) as seen:
+        consume_quota(A, disk=5)
+        release_quota(A, disk=5)
+    assert seen == []
+    assert standing() == (1, 0)
 
 
 def test_the_default_quota_is_a_setting(app: TestApp) -> None:

@@ -14,7 +14,7 @@ from densefog_core.jobs import enqueue
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session
 from densefog_plugins.models.database import database
-from densefog_plugins.models.reconcile import reconcile, reconciles
+from densefog_plugins.models.reconciling import reconcile, reconciles
 from densefog_plugins.models.sessions import close_session
 from densefog_plugins.models.waiter import pauses, wait_deleted, wait_for
 from tests.plugins.models.cloud import A, Disk, add, status_of
@@ -124,6 +124,12 @@ def test_what_somebody_else_took_elsewhere_is_left_alone(app: TestApp, provider:
 
     assert reconcile(Disk, [one], ask, **FAST)["states"] == {}
     assert status_of(one) == "deleted"
+
+
+def test_what_is_busy_with_something_else_is_not_this_jobs_to_end(app: TestApp, provider: Provider) -> None:
+    mine, other = busy(provider, "available"), busy(provider, "available", status="attaching")
+    assert reconcile(Disk, [mine, other], provider.ask, only=("creating",), **FAST)["resourceIds"] == [mine]
+    assert status_of(other) == "attaching"
 
 
 def test_no_transaction_is_open_while_the_provider_is_asked(app: TestApp, provider: Provider) -> None:

@@ -60,6 +60,7 @@ def reconcile(
     resource_ids: Sequence[str],
     ask: Ask[M],
     *,
+    only: Collection[str] | None = None,
     settled: Settled[M] | None = None,
     gone: Mapping[str, str] | None = None,
     interval: float = INTERVAL,
@@ -77,6 +78,8 @@ def reconcile(
         resource_ids: which.
         ask: returns the states of the resources that it is given. One that ends with ``ing`` says: not yet. What it
             raises is logged, and it is asked again.
+        only: the statuses that are this job's to end; None is all that end with ``ing``. A job that runs again must not
+            end what another one has begun meanwhile.
         settled: called with a resource and its new state, to write what else is known of it now.
         gone: the state of a resource that the provider does not know, by the status it has now; default ``deleted`` for
             one that is ``deleting``, and ``error`` for any other.
@@ -94,7 +97,7 @@ def reconcile(
     done: dict[str, str] = {}
     failure: Exception | None = None
     for _ in pauses(interval, max_interval, timeout):
-        busy = _busy(model, resource_ids)
+        busy = _busy(model, resource_ids, only)
         if not busy:
             return {"resourceIds": list(done), "states": done}
         try:
@@ -107,14 +110,15 @@ def reconcile(
             done |= fresh
             if fresh and current_job:
                 current_job.progress({"done": len(done), "total": len(resource_ids)})
-    left = ", ".join(f"{one.id} ({one.status})" for one in _busy(model, resource_ids))
+    left = ", ".join(f"{one.id} ({one.status})" for one in _busy(model, resource_ids, only))
     if not left:
         return {"resourceIds": list(done), "states": done}
     raise WaitObjectTimeout(f"Still busy after {timeout:g} seconds: {left[:1000]}") from failure
 
 
-def _busy(model: type[M], resource_ids: Collection[str]) -> list[M]:
-    query = select(model).where(model.id.in_(resource_ids), model.status.endswith(BUSY_SUFFIX)).order_by(model.id)
+def _busy(model: type[M], resource_ids: Collection[str], only: Collection[str] | None) -> list[M]:
+    busy = model.status.endswith(BUSY_SUFFIX) if only is None else model.status.in_(only)
+    query = select(model).where(model.id.in_(resource_ids), busy).order_by(model.id)
     with transaction() as session:
         return list(session.scalars(query.execution_options(populate_existing=True)))
 
