@@ -125,7 +125,7 @@ def test_an_exporter_that_is_unknown_or_not_installed_stops_start_up():
 
 
 def test_over_http_the_job_carries_the_callers_trace_and_the_log_names_it_when_it_fails(middleware: Serve):
-    server = middleware(tracing_exporter="provider", notify_channels=["log"])
+    server = middleware(tracing_exporter="console", notify_channels=["log"])
     reply = server.send("POST", "/", '{"action": "Start", "fail": true}', traceparent=TRACEPARENT)
     assert reply.json["retCode"] == 0
     server.process.line(f"trace: {TRACE}")
