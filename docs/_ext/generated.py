@@ -42,6 +42,7 @@ PROXIES = {
     "request": "The `~densefog_core.context.Request` that is answered here; false outside of one.",
     "current_job": "The `~densefog_core.context.RunningJob` that runs here; false outside of one.",
     "hookimpl": "Marks a function as an implementation of the hook whose name it has; pluggy's marker.",
+    "Ids": "Up to 100 ids, as the type of a parameter.",
     "session": "SQLAlchemy's session of the request, job or thread that runs here.",
 }
 
@@ -84,15 +85,15 @@ def error_classes(app: App) -> list[type[Exception]]:
         value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Exception) and _is_ours(value)
+        if isinstance(value, type) and issubclass(value, Exception) and _belongs(value, module)
     )
     return list(found)
 
 
-def _is_ours(error: type[Exception]) -> bool:
-    # A plugin's own classes count when clients see them, that is when they have a retCode.
-    home = error.__module__.partition(".")[0]
-    return home == "densefog_core" or (home == "densefog_plugins" and hasattr(error, "ret_code"))
+def _belongs(error: type[Exception], module: ModuleType) -> bool:
+    # Of a plugin, what it defines itself, and what clients see of that: what has a retCode.
+    core = module.__name__.startswith(errors.__name__)
+    return core or (error.__module__ == module.__name__ and hasattr(error, "ret_code"))
 
 
 def _plugin_modules(app: App) -> Iterator[ModuleType]:
@@ -313,5 +314,6 @@ def names_page(module: str) -> list[str]:
             kind = "function" if inspect.isroutine(value) else "class"
             lines += [f".. auto{kind}:: {module}.{name}", ""]
         else:
+            assert name in PROXIES, f"say in PROXIES what {module}.{name} is"
             lines += [f".. py:data:: {module}.{name}", "", *indented(PROXIES[name])]
     return lines

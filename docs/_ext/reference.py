@@ -36,6 +36,8 @@ class Page(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the page's nodes."""
+        # What the page says changes with the code, which Sphinx does not watch.
+        self.env.note_reread()
         kind, *rest = self.arguments
         lines = generated.names_page(*rest) if kind == "names" else PAGES[kind]()
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)

@@ -52,7 +52,7 @@ _directive = re.compile(r"\{code-block\} *(\w+)")
 #: What differs from run to run. An id stands for the same id in all of a page.
 _varying = re.compile(
     r"(?P<id>\b(?:job|vol|srv|i)-[0-9A-Za-z]{8,10}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
-    r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+)|(?P<any>\s*\.\.\.\s*)|(?P<space>\s+)"
+    r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+|(?<=\()\d+(?= actions))|(?P<any>\s*\.\.\.\s*)|(?P<space>\s+)"
 )
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
 
