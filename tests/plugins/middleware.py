@@ -73,8 +73,8 @@ class Handlers:
 
 PLUGINS = (
     densefog_plugins.wsgi, densefog_plugins.models, densefog_plugins.worker, densefog_plugins.log,
-    densefog_plugins.health, densefog_plugins.cors, densefog_plugins.metrics, densefog_plugins.ratelimit, densefog_plugins.tracing,
-    densefog_plugins.flask, Handlers(),
+    densefog_plugins.health, densefog_plugins.cors, densefog_plugins.metrics, densefog_plugins.ratelimit,
+    densefog_plugins.tracing, densefog_plugins.flask, Handlers(),
 )  # fmt: skip
 
 
