@@ -12,7 +12,21 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -33,6 +47,9 @@ BATCH = 200
 #: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
 MAX_ERROR = 60_000
 ENDED = ("finished", "error")
+#: Written into the statement: a plan for any value could not use PostgreSQL's partial indexes.
+PENDING: ColumnElement[str] = literal_column("'pending'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
 #: Seconds: no lease is so long that one which was last renewed so long ago still holds.
 LAPSED = 10 * 86_400
 
@@ -120,10 +137,11 @@ class SQLJobStore:
         now = self._dialect.now()
         due = (
             select(job)
-            .where(job.c.status == "pending", job.c.run_at <= now, job.c.action.in_(actions))
+            .where(job.c.status == PENDING, job.c.run_at <= now, job.c.action.in_(actions))
             .order_by(job.c.run_at, job.c.id)
             .limit(limit)
         )
+        self._dialect.read_in_order(connection)
         rows = connection.execute(self._dialect.lock(due, connection)).all()
         if not rows:
             return []
@@ -253,7 +271,7 @@ class SQLJobStore:
         return self._ending(partial(self._reclaim, lease_seconds=lease_seconds, limit=limit))
 
     def _reclaim(self, connection: Connection, lease_seconds: float, limit: int) -> list[Job]:
-        stale = select(job).where(job.c.status == "running", job.c.updated < self._dialect.now(-lease_seconds))
+        stale = select(job).where(job.c.status == RUNNING, job.c.updated < self._dialect.now(-lease_seconds))
         oldest = stale.order_by(job.c.run_at, job.c.id).limit(limit)
         rows = connection.execute(self._dialect.lock(oldest, connection)).all()
         taken = []

@@ -200,13 +200,16 @@ def explained(store: SQLJobStore, engine: Engine) -> list[str]:
     plans: list[str] = []
 
     class Explaining:
-        """A connection that explains its first statement instead of running it, and finds nothing."""
+        """A connection that explains its first query instead of running it, and finds nothing."""
 
         def __init__(self, connection: object) -> None:
             self.dialect = connection.dialect  # type: ignore[attr-defined]
             self._connection = connection
 
         def execute(self, query: object) -> Explaining:
+            if "set_config" in str(query):
+                self._connection.execute(query)  # type: ignore[attr-defined]
+                return self
             compiled = query.compile(engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
             rows = self._connection.exec_driver_sql(prefix + str(compiled).replace("%%", "%"))  # type: ignore[attr-defined]
             # MySQL's column of the indexes that were considered says nothing.
