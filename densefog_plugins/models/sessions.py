@@ -17,7 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from densefog_core.context import Scope, current_scope
+from densefog_core.context import Scope, current_app, current_scope
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
 from densefog_plugins.models.database import Database, database
@@ -44,6 +44,9 @@ _engines: WeakKeyDictionary[Database, _Engines] = WeakKeyDictionary()
 def _engines_of(found: Database) -> _Engines:
     engines = _engines.get(found)
     if engines is None:
+        if found.embedded:
+            # It creates its tables, which must not have to wait for the transaction that enqueues the first job.
+            _ = current_app().store
         event.listen(found.engine, "handle_error", _translate)
         writing = found.engine.execution_options(**{_OPTION: True})
         engines = _engines.setdefault(found, _Engines(writing.execution_options(read_only=True), writing))
