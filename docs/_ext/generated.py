@@ -46,6 +46,9 @@ PROXIES = {
     "session": "SQLAlchemy's session of the request, job or thread that runs here.",
 }
 
+#: What instances of an exception are answered with when that is not the number of their class.
+VARYING = {"HandleError": "its own", "ActionsPartialSuccessError": "5001, 5002"}
+
 
 # -- what there is ---------------------------------------------------------------------------------------------
 
@@ -172,7 +175,6 @@ def hooks_page() -> list[str]:
         [(f":func:`~densefog_core.hookspecs.{one.__name__}`", _first(one)) for one in hooks()],
     )
     for one in hooks():
-        lines += [*label("hook", one.__name__), *heading(one.__name__)]
         lines += [f".. autofunction:: densefog_core.hookspecs.{one.__name__}", "", *_how_called(one)]
     return lines
 
@@ -183,7 +185,7 @@ def _how_called(hook: Any) -> list[str]:  # noqa: ANN401
         "historic": "A plugin that is registered later is called, too.",
         "firstresult": "The first answer that is not None counts, and the rest is not called.",
     }
-    return [said[option] for option in said if options.get(option)] + [""]
+    return [line for option in said if options.get(option) for line in indented(said[option])]
 
 
 def _first(value: Any) -> str:  # noqa: ANN401
@@ -216,22 +218,16 @@ def setting_entry(one: Setting) -> list[str]:
     limits += [f"at least {one.minimum:g}"] if one.minimum is not None else []
     limits += ["never shown"] if one.secret else []
     about = f"{one.help} ({'; '.join(limits)})" if limits else one.help
-    return [
-        f".. confval:: {one.name}",
-        f"   :type: {code(one.type.__name__)}",
-        f"   :default: {_default(one)}",
-        "",
-        *indented(about.replace("*", r"\*")),
-        *indented("; ".join(where)[:1].upper() + "; ".join(where)[1:] + "."),
-    ]
+    kind = f"{code(one.type.__name__)}, {_default(one)}; {'; '.join(where)}."
+    return [f".. confval:: {one.name}", "", *indented(about.replace("*", r"\*")), *indented(kind)]
 
 
 def _default(one: Setting) -> str:
     if one.default is None or one.default == []:
-        return "unset"
+        return "unset by default"
     if isinstance(one.default, float):
-        return code(f"{one.default:g}")
-    return code(str(one.default).lower() if isinstance(one.default, bool) else str(one.default))
+        return f"default {code(f'{one.default:g}')}"
+    return f"default {code(str(one.default).lower() if isinstance(one.default, bool) else str(one.default))}"
 
 
 def errors_page(app: App) -> list[str]:
@@ -240,15 +236,19 @@ def errors_page(app: App) -> list[str]:
     answered = sorted((one for one in classes if hasattr(one, "ret_code")), key=_code)
     lines = [*heading("By retCode")]
     lines += table(
-        ("retCode", "HTTP", "Exception"),
-        [(str(_code(one)), str(errors.http_status(_code(one))), f":exc:`~{_path(one)}`") for one in answered],
+        ("retCode", "HTTP", "Exception", "Meaning"),
+        [(_shown(one), str(errors.http_status(_code(one))), f":exc:`~{_path(one)}`", _first(one)) for one in answered],
     )
     for module in dict.fromkeys(one.__module__ for one in classes):
         lines += heading(module)
         for one in (one for one in classes if one.__module__ == module):
             lines += [f".. autoexception:: {_path(one)}", "   :no-members:", "   :show-inheritance:", ""]
-            lines += indented(f"retCode **{_code(one)}**") if hasattr(one, "ret_code") else []
+            lines += indented(f"retCode **{_shown(one)}**") if hasattr(one, "ret_code") else []
     return lines
+
+
+def _shown(error: type[Exception]) -> str:
+    return VARYING.get(error.__name__, str(_code(error)))
 
 
 def _code(error: Any) -> int:  # noqa: ANN401
