@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_the_tutorial_works_from_its_first_line_to_its_last(reader):
 @pytest.mark.parametrize("page", PLAIN, ids=lambda page: str(page.relative_to(DOCS)))
 def test_every_block_of_the_page_works(reader, page):
     reader.follow(page)
+
+
+def test_the_readme_shows_the_sample_cloud_as_it_is(tmp_path):
+    reader = Reader(tmp_path)
+    try:
+        reader.serve("densefog-serve")
+        reader.follow(ROOT / "README.md")
+    finally:
+        reader.close()
+
+
+def test_what_the_readme_and_the_index_refer_to_is_there():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_every_block_says_what_it_is():
