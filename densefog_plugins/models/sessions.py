@@ -93,6 +93,16 @@ class ScopedSession(Session):
             self._chosen = self._engines.reading if reads and not self.depth else self._engines.writing
         return self._chosen
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether a transaction is open that on SQLite has begun without the write lock."""
+        return self._chosen is self._engines.reading and self._engines.reading.dialect.name == "sqlite"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something is written, locked or changed that is not committed."""
+        return bool(self.depth or self.wrote or self.new or self.dirty or self.deleted)
+
     def forget(self) -> None:
         """A transaction has ended."""
         self._chosen, self.wrote = None, False
@@ -129,14 +139,20 @@ def current_session() -> ScopedSession:
     return found
 
 
-def leave(scope: Scope) -> ScopedSession | None:
-    """Close the session of a request or job that is over; return the one that is left: its caller's, in whose it
-    ran.
+def closing_session(scope: Scope) -> ScopedSession | None:
+    """Return a session for the last words of a request or job that is over, or None.
+
+    That is its own one if nothing is left open in it, or the caller's, if the call was made within its `transaction`.
     """
     found = _here()
-    if found is not None and found.scope is scope:
+    if found is None:
+        return None
+    if found.scope is not scope:
+        return found if found.depth else None
+    if found.unfinished:
         _end(found)
-    return _here()
+        return None
+    return found
 
 
 def close_session() -> None:
@@ -149,7 +165,7 @@ def close_session() -> None:
 def _end(found: ScopedSession) -> None:
     if _here() is found:
         _session.set(None)
-    if found.depth or found.wrote or found.new or found.dirty or found.deleted:
+    if found.unfinished:
         _logger.warning("a session ends with an open transaction; it is rolled back")
     found.close()
 
@@ -211,8 +227,8 @@ class transaction(ContextDecorator):
     def __enter__(self) -> ScopedSession:
         self._owned = _here() is None and (current_scope() is None or _session.get() is not None)
         found = current_session()
-        if found.depth == 0 and found.in_transaction():
-            # What was only read so far must not fix the snapshot, nor SQLite's read lock, of what is written now.
+        if found.depth == 0 and found.reads_only:
+            # On SQLite what was read so far fixes what may be written now; elsewhere READ COMMITTED goes on.
             found.commit()
         found.depth += 1
         return found

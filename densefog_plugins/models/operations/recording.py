@@ -23,10 +23,12 @@ from densefog_plugins.models.lists import describe
 from densefog_plugins.models.operations.actions import DescribeOperations
 from densefog_plugins.models.operations.table import MAX_MESSAGE, Operation
 from densefog_plugins.models.resource import storable
-from densefog_plugins.models.sessions import leave, savepoint
+from densefog_plugins.models.sessions import closing_session, savepoint, transaction
 
 #: One in so many operations deletes those that are too old, so many at once.
 PRUNE_EVERY, PRUNE_LIMIT = 200, 2000
+
+_INSERT = insert(Operation.__table__)  # type: ignore[arg-type]
 
 
 def recorded(app: App, spec: ActionSpec, operation: tuple[str, str]) -> ActionSpec:
@@ -64,14 +66,17 @@ class _Entry:
 
     def write(self) -> None:
         # A transaction that the handler has left open would be waited for, on SQLite for ever.
-        outer = leave(self._request)
-        statement = insert(Operation).values(self._row())
-        if outer is not None and outer.depth:
+        session, row = closing_session(self._request), self._row()
+        if session is None:
+            database(self._app).run(lambda connection: connection.execute(_INSERT, row))
+        elif session.depth:
             # A call in this process, within the caller's transaction: what is rolled back was not done.
             with savepoint():
-                outer.execute(statement)
+                session.execute(_INSERT, row)
         else:
-            database(self._app).run(lambda connection: connection.execute(statement))
+            # The connection that the call has used: a second one would cost as much as the row.
+            with transaction():
+                session.execute(_INSERT, row)
         retention = self._app.config.operations_retention
         if retention is not None and random.random() * PRUNE_EVERY < 1:
             prune(self._app, retention)

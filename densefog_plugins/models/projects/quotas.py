@@ -88,10 +88,10 @@ def _take(session: ScopedSession, project_id: str, resource: str, want: int) -> 
     values = {"used": Quota.used + want}
     if _update(session, project_id, resource, enough, **values):
         return None
-    if session.scalar(_find(project_id, resource, Quota.id)) is None:
-        _ensure(session, project_id, resource)
-        if _update(session, project_id, resource, enough, **values):
-            return None
+    # Once more in any case: somebody else may have added the row between the two.
+    _ensure(session, project_id, resource)
+    if _update(session, project_id, resource, enough, **values):
+        return None
     quota, used = session.execute(_find(project_id, resource, Quota.quota, Quota.used)).one()
     return ResourceQuotaNotEnough(resource, quota, used, want)
 
