@@ -95,6 +95,10 @@ def _page(model: type[Any], params: ListParams, conditions: list[ColumnElement[b
     """Return the query of a page and of one row more, which tells whether there is another page."""
     names = _key_names(model)
     columns = [getattr(model, name) for name in names]
+    if params.next_token is None and params.offset == 0:
+        # The index gives the first rows in order, and nothing is passed over: one way is as good, and shorter.
+        first = select(model).where(*conditions).order_by(*_ordered(columns, params.reverse))
+        return first.limit(params.limit + 1)
     keys = select(*columns).where(*conditions).limit(params.limit + 1)
     if params.next_token is None:
         keys = keys.offset(params.offset)
