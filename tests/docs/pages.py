@@ -49,9 +49,9 @@ _mark = re.compile(r"<!-- test: (.+?) -->\s*\Z")
 _option = re.compile(r"\A:(\w+): *(.*)\n+")
 _directive = re.compile(r"\{code-block\} *(\w+)")
 
-#: What differs from run to run. An id stands for the same id in all of a page.
+#: What differs from run to run. An id, or an access key or its secret, stands for the same one in all of a page.
 _varying = re.compile(
-    r"(?P<id>\b(?:job|vol|srv|i)-[0-9A-Za-z]{8,10}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
+    r"(?P<id>\b(?:job|vol|srv)-[0-9A-Za-z]{8,10}\b|\b(?=\w*\d)(?:[0-9A-Za-z]{20}){1,2}\b)|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)"
     r"|(?P<context>\bctx-\d+-\w{4}\b|(?<=pid )\d+|(?<=\()\d+(?= actions))|(?P<any>\s*\.\.\.\s*)|(?P<space>\s+)"
 )
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
@@ -105,12 +105,14 @@ class Reader:
 
     Args:
         folder: where; what is installed there lasts as long.
+        alone: whether environments are made by the page's own commands, with nothing in them but what pip installs.
         **variables: environment variables.
     """
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, *, alone: bool = False, **variables: str) -> None:
+        self._alone = alone
         self.folder = self.cwd = folder
-        self.port = str(_free_port())
+        self.port = str(free_port())
         self._ids: dict[str, str] = {}
         self._names: dict[str, Any] = {"__name__": "page"}
         self._server: subprocess.Popen[bytes] | None = None
@@ -137,7 +139,8 @@ class Reader:
         elif block.caption:
             self._write(block)
         elif block.language == "console":
-            self._console(block)
+            marks = {name: block.mark(name) is not None for name in ("eventually", "fails")}
+            self.console(block.text, **marks)
         elif block.language == "python":
             exec(compile("\n" * block.line + block.text, str(block.page), "exec"), self._names)
         else:
@@ -151,13 +154,13 @@ class Reader:
 
     # -- commands ----------------------------------------------------------------------------------------------
 
-    def _console(self, block: Block) -> None:
-        deadline = time.monotonic() + (PATIENCE if block.mark("eventually") is not None else 0)
-        for command, expected in commands(block.text):
+    def console(self, text: str, *, eventually: bool = False, fails: bool = False) -> None:
+        """Run the commands of a console block, and compare what they print; see the marks of the same names."""
+        deadline = time.monotonic() + (PATIENCE if eventually else 0)
+        for command, expected in commands(text):
             while True:
                 code, printed = self._run(command)
-                matches = self._matches(expected, printed)
-                if matches and (code != 0) == (block.mark("fails") is not None):
+                if self._matches(expected, printed) and (code != 0) == fails:
                     break
                 assert time.monotonic() < deadline, (
                     f"$ {command}\nexit code {code}; expected:\n{expected}\nprinted:\n{printed}\n{self.log()}"
@@ -173,7 +176,7 @@ class Reader:
             return 0, ""
         if _server.match(command):
             return self.serve(command)
-        if command.startswith("python3 -m venv "):
+        if command.startswith("python3 -m venv ") and not self._alone:
             return self._make_venv(self.cwd / shlex.split(command)[-1])
         command = re.sub(r"\bdensefog call\b", f"densefog call --url http://127.0.0.1:{self.port}/", command)
         done = subprocess.run(
@@ -218,14 +221,14 @@ class Reader:
                 self._server.wait()
 
     def _environment(self) -> dict[str, str]:
-        path = [str(self.cwd / ".venv/bin"), str(self.folder / ".venv/bin"), sysconfig.get_path("scripts")]
+        path = [str(self.cwd / ".venv/bin"), sysconfig.get_path("scripts")]
         return environment(
             PATH=os.pathsep.join([*path, os.environ["PATH"]]), PIP_DISABLE_PIP_VERSION_CHECK="1",
             **{"PYTHONPATH": "", **self._variables},
         )
 
     def _make_venv(self, folder: Path) -> tuple[int, str]:
-        """Make an environment that sees what this one has: nothing need be downloaded, and nothing is on an index yet."""
+        """Make an environment that sees what this one has: densefog is on no index, the rest need not be fetched."""
         venv.create(folder, symlinks=True)
         [site] = folder.glob("lib/python*/site-packages")
         (site / "shared.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
@@ -261,7 +264,8 @@ class Reader:
         if ours in groups:
             return f"(?P=id{groups.index(ours)})"
         groups.append(ours)
-        return rf"(?P<id{len(groups) - 1}>{ours.partition('-')[0]}-\w+)"
+        prefix, dash, _ = ours.rpartition("-")
+        return rf"(?P<id{len(groups) - 1}>{prefix}{dash}\w+)"
 
 
 def commands(text: str) -> list[tuple[str, str]]:
@@ -285,7 +289,8 @@ def _ini(text: str) -> None:
 CHECKS = {"json": json.loads, "toml": tomllib.loads, "ini": _ini, "python": lambda text: compile(text, "page", "exec")}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

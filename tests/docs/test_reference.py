@@ -17,7 +17,7 @@ from tests.integration.process import ROOT, environment
 
 sys.path.insert(0, str(DOCS / "_ext"))
 
-import generated  # noqa: E402 - it lies beside the pages
+import generated
 
 APP = generated.shipped_app()
 
