@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, QueuePool, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from densefog_core.context import current_app
@@ -71,6 +71,7 @@ class Database:
         shown_url: the same without the password.
         engine: SQLAlchemy's engine.
         native_engine: one without a pool, for threads outside of gevent's loop; it may block.
+        job_engine: for `Statements`; where each of them is a transaction, one that commits each statement.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
     """
@@ -83,22 +84,33 @@ class Database:
         self.native_engine = create_engine(self.url, pooled=False)
         limit_lock_waits(self.engine, config.db_lock_timeout)
         self.dialect = DIALECTS[self.engine.dialect.name]()
+        self.job_engine = self.engine
+        if self.dialect.statements.single:
+            self.job_engine = create_engine(self.url, pool_size=2, cooperative=gevent_runs(), single=True)
 
-    def run(self, work: Callable[[Connection], R], *, read_only: bool = False, native: bool = False) -> R:
+    def run(
+        self,
+        work: Callable[[Connection], R],
+        *,
+        read_only: bool = False,
+        native: bool = False,
+        engine: Engine | None = None,
+    ) -> R:
         """Run ``work`` in a transaction of its own, and again when the database says that it may be repeated.
 
         Args:
             work: is given the connection.
             read_only: it writes nothing, so that on SQLite it need not wait for the write lock.
             native: this is a thread outside of gevent's loop, which must not touch the loop's connections.
+            engine: whose connections to use instead of `engine`.
 
         Raises:
             DBAPIError: it failed for another reason, or too often.
         """
-        engine = self.native_engine if native else self.engine
+        chosen = self.native_engine if native else engine or self.engine
 
         def once() -> R:
-            with engine.connect().execution_options(read_only=read_only) as connection, connection.begin():
+            with chosen.connect().execution_options(read_only=read_only) as connection, connection.begin():
                 return work(connection)
 
         return self.repeat(once, native=native)
@@ -131,6 +143,7 @@ class Database:
         """Close the connections."""
         self.engine.dispose()
         self.native_engine.dispose()
+        self.job_engine.dispose()
 
 
 def _sleep(seconds: float, *, native: bool) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, func, literal_column, select, text
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, func, literal_column, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.types import DateTime
 
 from densefog_core.jobs import utcnow
+from densefog_plugins.models.statements import MySQLStatements, PostgreSQLStatements, Statements
 
 
 class Dialect:
@@ -18,9 +19,13 @@ class Dialect:
 
     Attributes:
         name: SQLAlchemy's name of it.
+        statements: the statements of claim and finish.
     """
 
     name = "sqlite"
+
+    def __init__(self) -> None:
+        self.statements = Statements()
 
     def locks_rows(self, connection: Connection) -> bool:
         """Return whether what `lock` reads is this transaction's until it ends."""
@@ -42,9 +47,6 @@ class Dialect:
         On SQLite the whole transaction is the lock: it begins with BEGIN IMMEDIATE.
         """
         return query
-
-    def read_in_order(self, connection: Connection) -> None:
-        """Make the rest of the transaction read by an index in its order, rather than read everything and sort."""
 
     def insert_ignoring(self, table: Table) -> Insert:
         """Return an INSERT that leaves a row alone whose primary key is there already."""
@@ -76,6 +78,9 @@ class MySQL(Dialect):
     LOCK_TIMEOUT = frozenset({1205, 1213})
     #: The column's character set does not have a character, as MySQL says it; the value is too long.
     UNSTORABLE = frozenset({1366, 1406})
+
+    def __init__(self) -> None:
+        self.statements = MySQLStatements(lambda connection: self.locks_rows(connection))
 
     def locks_rows(self, connection: Connection) -> bool:
         """See `Dialect.locks_rows`: a server without SKIP LOCKED would wait for rows that others lock."""
@@ -118,6 +123,9 @@ class PostgreSQL(Dialect):
     #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections.
     TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 
+    def __init__(self) -> None:
+        self.statements = PostgreSQLStatements()
+
     def now(self, offset: float = 0.0) -> ColumnElement[Any]:
         """See `Dialect.now`."""
         now = func.date_trunc("second", func.timezone("utc", func.statement_timestamp()), type_=DateTime())
@@ -126,11 +134,6 @@ class PostgreSQL(Dialect):
     def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""
         return query.with_for_update(skip_locked=True)
-
-    def read_in_order(self, connection: Connection) -> None:
-        """See `Dialect.read_in_order`: of jobs that came after the last ANALYZE the planner expects a handful."""
-        off = (func.set_config(name, "off", True) for name in ("enable_sort", "enable_bitmapscan", "enable_seqscan"))
-        connection.execute(select(*off))
 
     def insert_ignoring(self, table: Table) -> Insert:
         """See `Dialect.insert_ignoring`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import random
 import sqlite3
 import time
@@ -10,6 +11,9 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Engine, NullPool, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from densefog_core.errors import ConfigError
 
@@ -27,11 +31,17 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
 #: The second one for a connection that renews leases, which are lost while it waits.
 NATIVE_READ_TIMEOUT = 10
 
+#: Seconds without use after which a connection is checked before it is used again.
+PAUSE = 1.0
+_USED = "densefog_used"
+
 #: Seconds that a transaction waits for SQLite's one write lock.
 SQLITE_PATIENCE = 30.0
 
 
-def create_engine(url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True) -> Engine:
+def create_engine(
+    url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True, single: bool = False
+) -> Engine:
     """Return an engine for a URL.
 
     Args:
@@ -39,20 +49,25 @@ def create_engine(url: str, *, pool_size: int = 20, cooperative: bool = False, p
         pool_size: connections kept; as many again may be open for a while.
         cooperative: under gevent, let other greenlets run while a statement does.
         pooled: keep connections; otherwise each use opens one, in whatever thread it is.
+        single: commit each statement, and let PostgreSQL read by an index in its order: of jobs that came after the
+            last ANALYZE its planner expects a handful, and would read them all and sort.
 
     Raises:
         ConfigError: the kind of database is unknown, or its driver is not installed.
     """
     parsed = _with_driver(make_url(url))
-    options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": pool_size, "max_overflow": pool_size}
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_size}
     if not pooled:
         options = {"poolclass": NullPool}
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, options, cooperative=cooperative)
     limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT if pooled else NATIVE_READ_TIMEOUT}
+    arguments: dict[str, Any] = {name: seconds for name, seconds in limits.items() if name not in parsed.query}
+    if single:
+        arguments["options"] = "-c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
     engine = sqlalchemy.create_engine(
-        parsed, isolation_level="READ COMMITTED", hide_parameters=True, **options,
-        connect_args={name: seconds for name, seconds in limits.items() if name not in parsed.query},
+        parsed, isolation_level="AUTOCOMMIT" if single else "READ COMMITTED", hide_parameters=True, **options,
+        connect_args=arguments,
     )
     if parsed.get_driver_name() == "psycopg":
         from densefog_plugins.models import postgres
@@ -62,7 +77,26 @@ def create_engine(url: str, *, pool_size: int = 20, cooperative: bool = False, p
         from densefog_plugins.models.mysql import make_cooperative
 
         make_cooperative(engine)
+    if pooled:
+        _ping_after_a_pause(engine)
     return engine
+
+
+def _ping_after_a_pause(engine: Engine) -> None:
+    """Check connections that were not used for a while; ``pool_pre_ping`` would check each of them every time."""
+
+    @event.listens_for(engine, "checkin")
+    def put_back(connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def take(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:
+        if time.monotonic() - record.info.get(_USED, math.inf) < PAUSE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as exc:
+            raise InvalidatePoolError from exc
 
 
 def _with_driver(url: URL) -> URL:

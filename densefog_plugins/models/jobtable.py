@@ -70,14 +70,20 @@ def to_row(one: Job) -> dict[str, Any]:
     }
 
 
-def from_row(row: Row[Any]) -> Job:
-    """Return the record of a row; text that is not JSON, written by someone else, is shown as it is."""
+def from_row(row: Row[Any], *, status: Any = None, trys: int | None = None) -> Job:  # noqa: ANN401
+    """Return the record of a row; text that is not JSON, written by someone else, is shown as it is.
+
+    Args:
+        row: the row.
+        status: instead of the row's.
+        trys: instead of the row's.
+    """
     params = load(row.params)
     return Job(
         id=row.id,
         project_id=row.project_id,
         action=row.action,
-        status=row.status,
+        status=status or row.status,
         error=row.error or "",
         result=load(row.result),
         params=params if isinstance(params, dict) else {"params": params},
@@ -86,7 +92,7 @@ def from_row(row: Row[Any]) -> Job:
         run_at=row.run_at,
         try_period=row.try_period,
         try_max=row.try_max,
-        trys=row.trys,
+        trys=row.trys if trys is None else trys,
     )
 
 

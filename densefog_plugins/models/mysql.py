@@ -48,6 +48,7 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - mysqlclient's
         self._home = _get_ident()
         self._busy = False
+        self._in_transaction = False
         self._wait: Wait | None = None
         self._wait_for_ping: Wait | None = None
         self._timeout = float(kwargs.get("read_timeout", READ_TIMEOUT))
@@ -55,6 +56,7 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
 
     def query(self, query: bytes | bytearray) -> None:
         """Run a statement; its result is there afterwards."""
+        self._in_transaction = True
         if _get_ident() != self._home:
             super().query(query)
             return
@@ -65,10 +67,13 @@ class CooperativeConnection(Connection):  # type: ignore[misc]
     def commit(self) -> None:
         """Commit; mysqlclient's own waits in C, as do the following ones."""
         self.query(b"COMMIT")
+        self._in_transaction = False
 
     def rollback(self) -> None:
-        """Roll back."""
-        self.query(b"ROLLBACK")
+        """Roll back what there is; the pool asks for it each time that it takes a connection back."""
+        if self._in_transaction:
+            self.query(b"ROLLBACK")
+            self._in_transaction = False
 
     def autocommit(self, on: bool) -> None:
         """Switch autocommit."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Update,
     and_,
     case,
     delete,
@@ -36,6 +35,7 @@ from densefog_plugins.models import schema
 from densefog_plugins.models.database import Database, database
 from densefog_plugins.models.jobtable import dump, from_row, job, to_row
 from densefog_plugins.models.sessions import after_commit, current_session, in_transaction, savepoint, transaction
+from densefog_plugins.models.statements import FenceRefused
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -67,6 +67,7 @@ class SQLJobStore:
     def __init__(self, app: App) -> None:
         self._database: Database = database(app)
         self._dialect = self._database.dialect
+        self._statements = self._dialect.statements
         self.on_enqueued: Callable[[], None] = lambda: None
         self.last_failures: Mapping[str, Callable[[Job], object]] = {}
         if self._database.embedded:
@@ -131,34 +132,8 @@ class SQLJobStore:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
         if limit <= 0 or not actions:
             return []
-        return self._transaction(partial(self._claim, limit=limit, actions=sorted(actions)))
-
-    def _claim(self, connection: Connection, limit: int, actions: list[str]) -> list[Job]:
-        now = self._dialect.now()
-        due = (
-            select(job)
-            .where(job.c.status == PENDING, job.c.run_at <= now, job.c.action.in_(actions))
-            .order_by(job.c.run_at, job.c.id)
-            .limit(limit)
-        )
-        self._dialect.read_in_order(connection)
-        rows = connection.execute(self._dialect.lock(due, connection)).all()
-        if not rows:
-            return []
-        taken = update(job).values(status="running", trys=job.c.trys + 1, updated=now)
-        if self._dialect.locks_rows(connection):
-            connection.execute(taken.where(job.c.id.in_([row.id for row in rows])))
-        else:
-            rows = [row for row in rows if self._took(connection, taken, row)]
-        return [_as_claimed(from_row(row)) for row in rows]
-
-    @staticmethod
-    def _took(connection: Connection, taken: Update, row: Any) -> bool:  # noqa: ANN401
-        """Take one row if nobody else did since it was read: for servers without SKIP LOCKED."""
-        result = connection.execute(
-            taken.where(job.c.id == row.id, job.c.status == "pending", job.c.trys == row.trys)
-        )
-        return result.rowcount == 1
+        claim = partial(self._statements.claim, limit=limit, actions=sorted(actions))
+        return self._database.run(claim, engine=self._database.job_engine)
 
     def unhandled(self, actions: Collection[str]) -> list[str]:
         """Return the actions of due jobs that nobody here handles."""
@@ -191,16 +166,29 @@ class SQLJobStore:
         written = [outcome for outcome in outcomes if outcome.status != "dropped"]
         held: set[Lease] = set()
         if written:
-            work = partial(self._finish, outcomes=written, native=native)
-            ending = [one.job.action for one in written if one.status == "error"]
-            calls = not native and not self.last_failures.keys().isdisjoint(ending)
             try:
-                held = self._joined(work) if calls else self._database.run(work, native=native)
+                held = self._held_after(written, native=native)
             except DBAPIError as exc:
                 if not self._dialect.is_unstorable(exc):
                     raise
                 raise ValueError(f"the table cannot hold it: {self._database.reason(exc)}") from exc
         return [outcome.status != "dropped" and outcome.job.lease in held for outcome in outcomes]
+
+    def _held_after(self, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
+        """Write outcomes and return the leases that held: in one statement when there are but results to write."""
+        if not native and all(one.status == "finished" and _cleaned(one.job) is None for one in outcomes):
+            try:
+                return self._finish_all(outcomes)
+            except FenceRefused:
+                _logger.info("a lease of %d is lost", len(outcomes))
+        work = partial(self._finish, outcomes=outcomes, native=native)
+        ending = [one.job.action for one in outcomes if one.status == "error"]
+        calls = not native and not self.last_failures.keys().isdisjoint(ending)
+        return self._joined(work) if calls else self._database.run(work, native=native)
+
+    def _finish_all(self, outcomes: Sequence[Outcome]) -> set[Lease]:
+        finish = partial(self._statements.finish, outcomes=outcomes)
+        return self._database.run(finish, engine=self._database.job_engine)
 
     def _finish(self, connection: Connection, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
         held = self._held(connection, [outcome.job.lease for outcome in outcomes])
@@ -408,10 +396,6 @@ class SQLJobStore:
 def _storable(error: str) -> str:
     """Return an error's text as every database takes it: not too many bytes, no NUL, no halves of characters."""
     return error.replace("\0", "\\0").encode(errors="backslashreplace")[:MAX_ERROR].decode(errors="ignore")
-
-
-def _as_claimed(row: Job) -> Job:
-    return _replace(row, status="running", trys=row.trys + 1)
 
 
 def _replace(row: Job, **changes: Any) -> Job:  # noqa: ANN401

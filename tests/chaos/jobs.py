@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from densefog_core import hookimpl
 from densefog_core.context import RunningJob
-from densefog_core.jobs import JobEvent, Lease, job
+from densefog_core.jobs import JobEvent, Lease, Outcome, job
 from densefog_core.registry import Registry
+from densefog_plugins.models.statements import FenceRefused
 from densefog_plugins.models.store import SQLJobStore
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))
@@ -39,6 +40,9 @@ def work(job: RunningJob, params: dict[str, Any], time_sleep: Callable[[float], 
 
 class Unfenced(SQLJobStore):
     """A store that lets everybody write: what the chaos test must notice."""
+
+    def _finish_all(self, outcomes: Sequence[Outcome]) -> set[Lease]:
+        raise FenceRefused
 
     def _held(self, connection: Connection, leases: list[Lease]) -> set[Lease]:
         return set(leases)

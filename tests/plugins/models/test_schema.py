@@ -149,8 +149,7 @@ def test_a_server_without_skip_locked_is_claimed_from_by_guarded_updates(
         seen = slow.execute(job.select().where(job.c.status == "pending")).all()
         first = store.claim(4, ACTIONS)
         assert len(first) == 4
-        taken = store_module.update(job).values(status="running", trys=job.c.trys + 1)
-        mine = [row.id for row in seen if store._took(slow, taken, row)]
+        mine = [row.id for row in seen if store._statements._took(slow, row)]
         slow.rollback()
     assert set(mine) == set(ids) - {one.id for one in first}
     assert len(store.claim(10, ACTIONS)) == 6
@@ -188,7 +187,7 @@ def rows_read_by_a_claim(store: SQLJobStore, engine: Engine, limit: int) -> int:
     """Return how many rows MariaDB reads to claim so many jobs, from its own count."""
     with engine.connect() as connection:
         connection.execute(text("FLUSH STATUS"))
-        assert len(store._claim(connection, limit, sorted(ACTIONS))) == limit
+        assert len(store._statements.claim(connection, limit, sorted(ACTIONS))) == limit
         counts = connection.execute(text("SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'")).all()
         connection.rollback()
     return sum(int(count) for _, count in counts)
@@ -206,10 +205,9 @@ def explained(store: SQLJobStore, engine: Engine) -> list[str]:
             self.dialect = connection.dialect  # type: ignore[attr-defined]
             self._connection = connection
 
-        def execute(self, query: object) -> Explaining:
-            if "set_config" in str(query):
-                self._connection.execute(query)  # type: ignore[attr-defined]
-                return self
+        def execute(self, query: object, values: dict[str, object] | None = None) -> Explaining:
+            if values is not None:
+                query = query.element.bindparams(**values)  # type: ignore[attr-defined]
             compiled = query.compile(engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
             rows = self._connection.exec_driver_sql(prefix + str(compiled).replace("%%", "%"))  # type: ignore[attr-defined]
             # MySQL's column of the indexes that were considered says nothing.
@@ -222,6 +220,6 @@ def explained(store: SQLJobStore, engine: Engine) -> list[str]:
 
     with engine.begin() as connection:
         explaining = Explaining(connection)
-        store._claim(explaining, 10, sorted(ACTIONS))  # type: ignore[arg-type]
+        store._statements.claim(explaining, 10, sorted(ACTIONS))  # type: ignore[arg-type]
         store._reclaim(explaining, 60, 100)  # type: ignore[arg-type]
     return plans

@@ -196,7 +196,7 @@ def test_a_claim_passes_over_what_another_transaction_holds(at_sql: Harness) -> 
         pytest.skip("SQLite locks the whole database")
     at_sql.store.enqueue([make_job() for _ in range(10)])
     with store._database.engine.begin() as connection:
-        held = {job.id for job in store._claim(connection, 4, sorted(ACTIONS))}
+        held = {job.id for job in store._statements.claim(connection, 4, sorted(ACTIONS))}
         others = {job.id for job in at_sql.take()}
     assert len(held) == 4 and len(others) == 6 and not held & others
 

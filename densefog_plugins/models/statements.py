@@ -1,0 +1,162 @@
+"""What every job goes through, claim and finish, in as few round trips as each database allows.
+
+Written as text: SQLAlchemy takes longer to build and look up such an expression than the database to run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Row, TextClause, TextualSelect, bindparam, text
+
+from densefog_core.jobs import Job, Lease, Outcome, utcnow
+from densefog_plugins.models.jobtable import dump, from_row, job
+
+COLUMNS = ", ".join(f"job.{column.name}" for column in job.c)
+DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions}) ORDER BY run_at, id LIMIT :limit"
+TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}"
+END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
+
+
+class FenceRefused(Exception):
+    """Not all of the jobs are held any more; nothing must be committed."""
+
+
+def _names(prefix: str, count: int) -> str:
+    return ", ".join(f":{prefix}{number}" for number in range(count))
+
+
+def _values(prefix: str, values: Sequence[object]) -> dict[str, object]:
+    return {f"{prefix}{number}": value for number, value in enumerate(values)}
+
+
+def _by_id(prefix: str, count: int) -> str:
+    return f"CASE id {' '.join(f'WHEN :id{n} THEN :{prefix}{n}' for n in range(count))} END"
+
+
+@lru_cache(maxsize=512)
+def _statement(template: str, now: str, *counts: int) -> TextClause:
+    """Return a statement for so many values; ``now`` may be ``:now``, this machine's time."""
+    names = {"actions": _names("action", counts[0]), "ids": _names("id", counts[0])}
+    cases = {"trys": _by_id("trys", counts[0]), "results": _by_id("result", counts[0])}
+    statement = text(template.format(now=now, **names, **cases))
+    return statement.bindparams(bindparam("now", type_=DateTime())) if now == ":now" else statement
+
+
+@lru_cache(maxsize=512)
+def _rows(template: str, now: str, *counts: int) -> TextualSelect:
+    return _statement(template, now, *counts).columns(*job.c)
+
+
+class Statements:
+    """The statements of SQLite; the others override.
+
+    Attributes:
+        single: whether each of them is one statement that needs no transaction around it.
+    """
+
+    single = False
+    _now = ":now"
+
+    def _time(self) -> dict[str, Any]:
+        return {"now": utcnow()}
+
+    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
+        """Take due jobs, oldest ``run_at`` first; each has its new ``trys``."""
+        template = f"{TAKE} WHERE id IN (SELECT id FROM job WHERE {DUE}) RETURNING {COLUMNS}"
+        given = {"limit": limit, **_values("action", actions), **self._time()}
+        return in_order(connection.execute(_rows(template, self._now, len(actions)), given).all())
+
+    def finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
+        """Write the results of jobs that all finished, and return the leases that still held.
+
+        Raises:
+            FenceRefused: not all did, and which is not known.
+        """
+        template = f"{END}, result = {{results}} WHERE id IN ({{ids}}) AND status = 'running' AND trys = {{trys}}"
+        leases = [outcome.job.lease for outcome in outcomes]
+        given = {
+            **_values("id", [lease.job_id for lease in leases]),
+            **_values("trys", [lease.trys for lease in leases]),
+            **_values("result", [dump(outcome.result) for outcome in outcomes]),
+            **self._time(),
+        }
+        written = connection.execute(_statement(template, self._now, len(leases)), given)
+        if written.rowcount != len(leases):
+            raise FenceRefused
+        return set(leases)
+
+
+class MySQLStatements(Statements):
+    """The statements of MariaDB and MySQL.
+
+    Args:
+        locks_rows: whether the server of a connection knows SKIP LOCKED; without it rows are taken one by one.
+    """
+
+    _now = "utc_timestamp()"
+
+    def __init__(self, locks_rows: Callable[[Connection], bool]) -> None:
+        self._locks_rows = locks_rows
+
+    def _time(self) -> dict[str, Any]:
+        return {}
+
+    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
+        """See `Statements.claim`."""
+        locks = self._locks_rows(connection)
+        template = f"SELECT {COLUMNS} FROM job WHERE {DUE}{' FOR UPDATE SKIP LOCKED' if locks else ''}"
+        given = {"limit": limit, **_values("action", actions)}
+        found = connection.execute(_rows(template, self._now, len(actions)), given).all()
+        if locks and found:
+            ids = _values("id", [row.id for row in found])
+            connection.execute(_statement(f"{TAKE} WHERE id IN ({{ids}})", self._now, len(found)), ids)
+        elif not locks:
+            found = [row for row in found if self._took(connection, row)]
+        return [from_row(row, status="running", trys=row.trys + 1) for row in found]
+
+    def _took(self, connection: Connection, row: Row[Any]) -> bool:
+        """Take one row if nobody else did since it was read."""
+        template = f"{TAKE} WHERE id = :id0 AND status = 'pending' AND trys = :trys0"
+        given = {"id0": row.id, "trys0": row.trys}
+        return connection.execute(_statement(template, self._now, 1), given).rowcount == 1
+
+
+class PostgreSQLStatements(Statements):
+    """The statements of PostgreSQL, each of which is a transaction."""
+
+    single = True
+    _now = "date_trunc('second', timezone('utc', statement_timestamp()))"
+
+    def _time(self) -> dict[str, Any]:
+        return {}
+
+    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
+        """See `Statements.claim`."""
+        due = f"WITH due AS MATERIALIZED (SELECT id FROM job WHERE {DUE} FOR UPDATE SKIP LOCKED)"
+        take = TAKE.replace("trys + 1", "job.trys + 1")
+        template = f"{due} {take} FROM due WHERE job.id = due.id RETURNING {COLUMNS}"
+        given = {"limit": limit, **_values("action", actions)}
+        return in_order(connection.execute(_rows(template, self._now, len(actions)), given).all())
+
+    def finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
+        """See `Statements.finish`."""
+        ended = "unnest(CAST(:ids AS varchar[]), CAST(:trys AS integer[]), CAST(:results AS text[]))"
+        template = (
+            f"{END}, result = ended.result FROM {ended} AS ended (id, trys, result) "
+            "WHERE job.id = ended.id AND job.trys = ended.trys AND job.status = 'running' RETURNING job.id, job.trys"
+        )
+        given = {
+            "ids": [outcome.job.id for outcome in outcomes],
+            "trys": [outcome.job.trys for outcome in outcomes],
+            "results": [dump(outcome.result) for outcome in outcomes],
+        }
+        written = connection.execute(_statement(template, self._now, 0), given)
+        return {Lease(row.id, row.trys) for row in written}
+
+
+def in_order(rows: Sequence[Row[Any]]) -> list[Job]:
+    """Return the records of rows that RETURNING gave in no order, oldest first."""
+    return [from_row(row) for row in sorted(rows, key=lambda row: (row.run_at, row.id))]
