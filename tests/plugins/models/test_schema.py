@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
 from densefog_core.jobs import Outcome
-from densefog_plugins.models import store as store_module
 from densefog_plugins.models.database import database
 from densefog_plugins.models.dialects import MySQL
 from densefog_plugins.models.jobtable import job
