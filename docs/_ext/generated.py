@@ -305,15 +305,16 @@ def _extras() -> Mapping[str, str]:
 
 
 def names_page(module: str) -> list[str]:
-    """Return the public names of a module, documented by autodoc."""
-    lines: list[str] = []
-    for name, value in public_names(module):
+    """Return the public names of a module, documented by autodoc; modules among them come last."""
+    lines = [f".. py:currentmodule:: {module}", ""]
+    names = sorted(public_names(module), key=lambda one: inspect.ismodule(one[1]))
+    for name, value in names:
         if inspect.ismodule(value):
-            lines += [f"- ``{name}``: {_first(value)}", ""]
+            lines += [f"- Module ``{name}``: {_first(value)}", ""]
         elif inspect.isclass(value) or inspect.isroutine(value):
             kind = "function" if inspect.isroutine(value) else "class"
             lines += [f".. auto{kind}:: {module}.{name}", ""]
         else:
             assert name in PROXIES, f"say in PROXIES what {module}.{name} is"
-            lines += [f".. py:data:: {module}.{name}", "", *indented(PROXIES[name])]
+            lines += [f".. py:data:: {name}", "", *indented(PROXIES[name])]
     return lines

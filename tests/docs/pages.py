@@ -95,7 +95,7 @@ def blocks(page: Path) -> Iterator[Block]:
         mark = _mark.search(text[: match.start()])
         yield Block(
             page, text.count("\n", 0, match.end() - len(match[0])) + 1, directive[1] if directive else info or "text",
-            body, options.get("caption", ""), tuple(mark[1].split("; ")) if mark else (),
+            body, options.get("caption", "").strip("`"), tuple(mark[1].split("; ")) if mark else (),
         )
 
 

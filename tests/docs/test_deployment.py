@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from densefog_core.config import Config
+from densefog_core.testing import make_app
+from densefog_plugins import metrics
 from tests.docs.pages import DOCS, Reader, blocks, free_port
 from tests.integration.process import eventually
 
@@ -43,7 +45,9 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 def test_the_settings_of_the_deployment_are_settings(tmp_path):
     text = files("deploy.md")["/var/lib/acme/densefog.toml"]
-    assert tomllib.loads(text).keys() <= Config().settings.keys()
+    found, settings = tomllib.loads(text), make_app(metrics).config.settings
+    options = {f"{plugin}_{name}" for plugin, table in found.pop("plugins").items() for name in table}
+    assert found.keys() | options <= settings.keys()
     (tmp_path / "densefog.toml").write_text(text)
     assert Config().load_file(tmp_path / "densefog.toml").drain_delay == 5
 
