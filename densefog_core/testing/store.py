@@ -1,31 +1,16 @@
-"""What plugins and applications are tested with: an app of given plugins, a job store in memory, its clock.
-
-Nothing is discovered and no database is needed::
-
-    app = make_app(MyPlugin(), actions={"Ping": ping}, jobs={"Greet": greet})
-    assert app.api("public").post({"action": "Ping"}) == {"data": {"pong": True}, "retCode": 0, "message": None}
-    app.enqueue("Greet", {"name": "Ada"})
-    assert app.run_jobs() == 1
-"""
+"""A job store in memory and the clock that it goes by."""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from densefog_core import server
-from densefog_core.app import App
-from densefog_core.config import Config
-from densefog_core.dispatch import Call
-from densefog_core.hookspecs import hookimpl
-from densefog_core.jobs import Job, JobEvent, JobFilter, Lease, Outcome, run_job, utcnow
-from densefog_core.notify import Notification
+from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
 from densefog_core.redact import redact
 
 _logger = logging.getLogger("densefog.testing")
@@ -226,126 +211,3 @@ class MemoryStore:
         if changed:
             self.on_enqueued()
         return [job.id for job in changed]
-
-
-class _InlineControl:
-    """Runs handlers in this thread; waiting takes no longer than it says."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
-        self._app.store.progress(job.lease, value)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-class TestApi(server.Api):
-    """An API that is called without a transport."""
-
-    __test__ = False
-
-    def post(self, body: Mapping[str, Any] | bytes | str, **headers: str) -> dict[str, Any]:
-        """Send a body as a client would and return the reply's envelope.
-
-        Args:
-            body: a mapping, or the raw body.
-            **headers: HTTP headers, with ``_`` for ``-``.
-        """
-        raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        call = Call(raw, named, "127.0.0.1", request_id=named.get("X-Request-Id"))
-        envelope: dict[str, Any] = json.loads(self.dispatch(call).text)
-        return envelope
-
-
-class TestApp(App):
-    """An `App` with what tests need."""
-
-    __test__ = False
-
-    def api(self, name: str = "public", *, debug: bool = False) -> TestApi:
-        """Return an API of this application."""
-        return TestApi(self, name, debug=debug)
-
-    def run_jobs(self) -> int:
-        """Run due jobs in this thread until none is due; return the number of tries run."""
-        count, control = 0, _InlineControl(self)
-        while jobs := self.store.claim(1, self.job_specs):
-            count += 1
-            self.emit(JobEvent("started", jobs[0]))
-            outcome = run_job(self, jobs[0], control)
-            if self.store.finish([outcome])[0]:
-                kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
-                self.emit(JobEvent(kind, jobs[0], outcome.error, outcome.exception))
-        return count
-
-    def assert_enqueued(self, action: str, **params: Any) -> Job:  # noqa: ANN401
-        """Return the pending job of ``action`` whose params include ``params``.
-
-        Raises:
-            AssertionError: there is none; lists those that there are.
-        """
-        pending, _ = self.store.page(JobFilter(status=["pending"], limit=100))
-        for job in pending:
-            if job.action == action and params.items() <= job.params.items():
-                return job
-        there = [(job.action, job.params) for job in pending]
-        raise AssertionError(f"no pending job {action} with {params}; there are {there}")
-
-
-class RecordingChannel:
-    """A notify channel that keeps what it is given.
-
-    Attributes:
-        sent: the notices, in order.
-    """
-
-    topics = ("started", "failed", "gave_up", "recovered", "finished", "lost")
-
-    def __init__(self) -> None:
-        self.sent: list[Notification] = []
-
-    def send(self, notification: Notification) -> None:
-        """Keep one notice."""
-        self.sent.append(notification)
-
-
-def make_app(
-    *plugins: object,
-    actions: Mapping[str, Callable[..., Any]] | None = None,
-    jobs: Mapping[str, Callable[..., Any]] | None = None,
-    store: Any = None,  # noqa: ANN401
-    **settings: Any,  # noqa: ANN401
-) -> TestApp:
-    """Return a started application of the given plugins; nothing that is installed is discovered.
-
-    Args:
-        *plugins: objects or modules with ``@hookimpl`` functions.
-        actions: handlers by action, served by the API ``public``.
-        jobs: handlers by action.
-        store: the job store, or the name that one of the plugins registers; a new `MemoryStore` by default.
-        **settings: settings, applied to a `Config` of its own.
-    """
-
-    class Parts:
-        @hookimpl
-        def densefog_register_stores(self, registry: Any) -> None:  # noqa: ANN401
-            registry.add("testing", lambda app: store or MemoryStore())
-
-        @hookimpl
-        def densefog_register_actions(self, registry: Any) -> None:  # noqa: ANN401
-            for name, handler in (actions or {}).items():
-                registry.add(name, handler)
-
-        @hookimpl
-        def densefog_register_jobs(self, registry: Any) -> None:  # noqa: ANN401
-            for name, handler in (jobs or {}).items():
-                registry.add(name, handler)
-
-    config = Config().apply(app_root=".", log_dir="-", store=store if isinstance(store, str) else "testing")
-    app = TestApp(config.apply(**settings))
-    app.load(found=[], plugins=[Parts(), *plugins])
-    app.start()
-    return app
