@@ -24,7 +24,11 @@ MOST_SKIPPED = 6
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     """Somebody with an empty folder, and with nothing but the network missing."""
-    reader = Reader(tmp_path, DENSEFOG_DISABLE_PLUGINS="stratus", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0")
+    reader = Reader(
+        tmp_path, DENSEFOG_DISABLE_PLUGINS="stratus", PIP_NO_INDEX="1", PIP_NO_BUILD_ISOLATION="0",
+        # A reader has none of the plugins for pytest that are installed here.
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )  # fmt: skip
     yield reader
     reader.close()
 
