@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import String, Text
-from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_plugins.models.base import Base
+
+#: Bytes of a reply: MySQL makes a MEDIUMTEXT of it, others have no limit.
+LONGEST = 16_777_215
 
 
 class ClientToken(Base):
@@ -18,7 +20,8 @@ class ClientToken(Base):
         id: hash of the project, the API, the action and the token.
         params_hash: hash of the parameters, keyed with the token.
         reply: ``{"data": ...}`` or ``{"error": ...}``, JSON; empty only within the transaction that carries out the
-        call. expires: when it is forgotten.
+            call.
+        expires: when it is forgotten.
     """
 
     __tablename__ = "client_token"
@@ -26,5 +29,5 @@ class ClientToken(Base):
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     params_hash: Mapped[str] = mapped_column(String(64))
-    reply: Mapped[str] = mapped_column(Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb"), default="")
+    reply: Mapped[str] = mapped_column(Text(LONGEST), default="")
     expires: Mapped[datetime] = mapped_column(index=True)
