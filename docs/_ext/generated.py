@@ -305,9 +305,9 @@ def _extras() -> Mapping[str, str]:
 
 
 def names_page(module: str) -> list[str]:
-    """Return the public names of a module, documented by autodoc; modules among them come last."""
+    """Return the public names of a module, documented by autodoc: functions, classes, modules."""
     lines = [f".. py:currentmodule:: {module}", ""]
-    names = sorted(public_names(module), key=lambda one: inspect.ismodule(one[1]))
+    names = sorted(public_names(module), key=lambda one: (inspect.ismodule(one[1]), inspect.isclass(one[1])))
     for name, value in names:
         if inspect.ismodule(value):
             lines += [f"- Module ``{name}``: {_first(value)}", ""]
