@@ -29,5 +29,5 @@ class ClientToken(Base):
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     params_hash: Mapped[str] = mapped_column(String(64))
-    reply: Mapped[str] = mapped_column(Text(LONGEST), default="")
+    reply: Mapped[str] = mapped_column(Text().with_variant(Text(LONGEST), "mysql", "mariadb"), default="")
     expires: Mapped[datetime] = mapped_column(index=True)
