@@ -73,7 +73,7 @@ def test_the_sample_cloud_is_served_with_no_configuration_and_goes_when_uninstal
             volumes = ask(address, "DescribeVolumes")["volumeSet"]
             assert [one["status"] for one in volumes] == ["available", "available"]
         assert "public/CreateVolumes" in fresh.actions()
-    assert set(fresh.actions().values()) == {"densefog"}
+    assert set(fresh.actions().values()) == {"densefog", "plugin 'operations' of densefog 1.0.0"}
 
 
 def test_the_sdist_builds_the_same_wheel(source, densefog_wheel, tmp_path):

@@ -198,19 +198,6 @@ def shared(engine: Engine) -> dict[str, Any]:
     return {"errors": errors, "several": several, "elsewhere": elsewhere, "answer": ask(engine)}
 
 
-def costs(engine: Engine) -> dict[str, Any]:
-    """Microseconds of a small statement, on this engine's connections and on the driver's own."""
-    plain = create_engine(engine.url.render_as_string(hide_password=False))
-    best = {"cooperative": 1e9, "plain": 1e9}
-    with engine.connect() as one, plain.connect() as other:
-        cursors = {"cooperative": one.connection.cursor(), "plain": other.connection.cursor()}
-        for _ in range(10):
-            for name, cursor in cursors.items():
-                best[name] = min(best[name], seconds_of(lambda cursor=cursor: [  # type: ignore[misc]
-                    (cursor.execute("SELECT 1"), cursor.fetchall()) for _ in range(300)]) / 300 * 1e6)
-    return best
-
-
 def sqlite(engine: Engine) -> dict[str, Any]:
     """A write that waits for another one's lock."""
     native = create_engine(engine.url.render_as_string(hide_password=False), pooled=False)
