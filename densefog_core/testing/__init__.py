@@ -1,4 +1,5 @@
-"""What plugins and applications are tested with: an app of given plugins, a job store in memory, its clock.
+"""What plugins and applications are tested with: an app of given plugins, a job store in memory, its clock, and suites
+for stores, channels and transports.
 
 Nothing is discovered and no database is needed::
 
@@ -9,6 +10,12 @@ Nothing is discovered and no database is needed::
 """
 
 from densefog_core.testing.app import RecordingChannel, TestApi, TestApp, make_app
+from densefog_core.testing.conformance import ChannelConformance, TransportConformance
+from densefog_core.testing.malformed import malformed_bodies
 from densefog_core.testing.store import FrozenClock, MemoryStore
+from densefog_core.testing.store_conformance import StoreConformance
 
-__all__ = ["FrozenClock", "MemoryStore", "RecordingChannel", "TestApi", "TestApp", "make_app"]
+__all__ = [
+    "ChannelConformance", "FrozenClock", "MemoryStore", "RecordingChannel", "StoreConformance", "TestApi", "TestApp",
+    "TransportConformance", "make_app", "malformed_bodies",
+]  # fmt: skip

@@ -1,0 +1,342 @@
+"""The promises of a job store that densefog relies on, as tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from densefog_core.ids import new_id
+from densefog_core.jobs import Job, JobFilter, JobStore, Lease, Outcome, keyed_id
+
+ACTIONS = ("Create", "Delete")
+#: A member that must be gone from the row of a job that has ended, and one that must stay.
+SECRET = {"password": "hunter2", "name": "a"}
+#: Seconds; more than the whole second that a store may round by.
+LEASE, LONGER = 1, 3
+
+
+class StoreConformance:
+    """What every `densefog_core.jobs.JobStore` promises, for pytest to run on one.
+
+    A subclass has a fixture ``store``, which returns an empty store whose tables are there. Where the store's clock can
+    be moved, it replaces `elapse` too; the suite takes half a minute otherwise::
+
+        class TestMyStore(StoreConformance):
+            @pytest.fixture
+            def store(self):
+                return MyStore("...")
+
+    With ``pytest.register_assert_rewrite("densefog_core.testing")`` at the top of ``conftest.py``, pytest shows the
+    values of what fails.
+    """
+
+    def elapse(self, store: JobStore, seconds: float) -> None:
+        """Let so many seconds go by for the store."""
+        time.sleep(seconds)
+
+    def test_a_new_job_is_kept_as_it_was_given(self, store: JobStore) -> None:
+        """Params, project and limits come back; it is pending and due."""
+        params = {"name": "ö\U0001f600", "n": 1.5, "deep": [{"a": None}], "resource_ids": ["vol-1"]}
+        [job] = _enqueue(store, _job(params=params, project_id="prj", try_max=7, try_period=30))
+        row = _row(store, job)
+        assert (row.action, row.params, row.project_id) == (job.action, params, "prj")
+        assert (row.status, row.trys, row.try_max, row.try_period) == ("pending", 0, 7, 30)
+        assert (row.result, row.error) == (None, "")
+        assert store.get("job-none") is None
+
+    def test_ids_are_returned_in_order_and_workers_are_woken_once(self, store: JobStore) -> None:
+        """However many jobs there are; a job of later wakes nobody."""
+        woken: list[bool] = []
+        store.on_enqueued = lambda: woken.append(True)
+        jobs = [_job() for _ in range(120)]
+        assert store.enqueue(jobs) == [job.id for job in jobs]
+        assert len(woken) == 1
+        store.enqueue([_job(after=60)])
+        assert len(woken) == 1
+
+    def test_a_key_makes_one_job_of_many(self, store: JobStore) -> None:
+        """A job whose id is there already is left as it is, even when it has ended."""
+        first, again = (_job(id=keyed_id("Create", "order-7"), params={"n": n}) for n in (1, 2))
+        assert store.enqueue([first]) == store.enqueue([again]) == [first.id]
+        [claimed] = _take(store)
+        assert claimed.params == {"n": 1}
+        store.finish([Outcome(claimed, "finished", result="done")])
+        assert store.enqueue([_job(), again])[1] == first.id
+        assert (_row(store, first).status, _row(store, first).result) == ("finished", "done")
+
+    def test_a_claim_takes_the_oldest_due_jobs_of_the_actions_it_is_asked_for(self, store: JobStore) -> None:
+        """By ``run_at``, and no more than asked."""
+        jobs = _enqueue(store, _job(after=3), _job(after=1), _job(after=2), _job("Delete", after=1), _job(after=600))
+        assert _take(store) == []
+        self.elapse(store, 5)
+        assert [job.id for job in store.claim(2, {"Create"})] == [jobs[1].id, jobs[2].id]
+        assert [job.id for job in store.claim(9, {"Create"})] == [jobs[0].id]
+        assert store.claim(9, {"Create"}) == store.claim(9, set()) == []
+        assert [job.id for job in _take(store)] == [jobs[3].id]
+
+    def test_a_claim_counts_the_try(self, store: JobStore) -> None:
+        """In what it returns and in the row: the number is the fence."""
+        job = _running(store, params={"a": 1})
+        assert (job.status, job.trys, job.params) == ("running", 1, {"a": 1})
+        assert (_row(store, job).status, _row(store, job).trys) == ("running", 1)
+
+    def test_claims_at_the_same_time_never_take_the_same_job(self, store: JobStore) -> None:
+        """At most one live try."""
+        jobs = _enqueue(store, *(_job() for _ in range(60)))
+        taken: list[str] = []
+        start = threading.Barrier(3)
+
+        def claim() -> None:
+            start.wait()
+            while claimed := store.claim(7, ACTIONS):
+                taken.extend(job.id for job in claimed)
+
+        threads = [threading.Thread(target=claim) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # A claim that meets only rows that others hold may come back empty, so that a few are left.
+        taken.extend(job.id for job in store.claim(60, ACTIONS))
+        assert sorted(taken) == sorted(job.id for job in jobs)
+
+    def test_a_finished_job_keeps_its_result_and_loses_its_secrets(self, store: JobStore) -> None:
+        """It is written once."""
+        job = _running(store, params=SECRET)
+        assert job.params == SECRET
+        assert store.finish([Outcome(job, "finished", result={"id": "vol-1"})]) == [True]
+        assert store.finish([Outcome(job, "finished", result=2)]) == [False]
+        row = _row(store, job)
+        assert (row.status, row.result, row.error, row.trys) == ("finished", {"id": "vol-1"}, "", 1)
+        assert _is_redacted(row)
+
+    def test_a_failed_job_keeps_its_error_and_loses_its_secrets(self, store: JobStore) -> None:
+        """Whatever characters and however many the error has, the job ends."""
+        for error in ("boom", "ö\U0001f600" * 60_000, "nul \0 there", "half \udc80 a character"):
+            job = _running(store, params=SECRET)
+            assert store.finish([Outcome(job, "error", error=error)]) == [True]
+            row = _row(store, job)
+            assert (row.status, row.error[:2]) == ("error", error[:2])
+            assert _is_redacted(row)
+
+    def test_a_job_that_is_tried_again_waits_and_keeps_its_secrets(self, store: JobStore) -> None:
+        """It is not due before its delay is over."""
+        job = _running(store, params=SECRET)
+        assert store.finish([Outcome(job, "retry", error="busy", delay=2)]) == [True]
+        row = _row(store, job)
+        assert (row.status, row.error, row.trys, row.params) == ("pending", "busy", 1, SECRET)
+        assert _take(store) == []
+        self.elapse(store, 4)
+        [again] = _take(store)
+        assert (again.id, again.trys) == (job.id, 2)
+
+    def test_a_released_job_is_due_again_and_its_try_does_not_count(self, store: JobStore) -> None:
+        """The token grows all the same, and with it the number of tries allowed."""
+        job = _running(store, try_max=1)
+        assert store.finish([Outcome(job, "released")]) == [True]
+        [again] = _take(store)
+        assert (again.id, again.trys, again.try_max) == (job.id, 2, 2)
+
+    def test_a_dropped_outcome_writes_nothing(self, store: JobStore) -> None:
+        """The lease was lost, and the try knows."""
+        job = _running(store)
+        assert store.finish([Outcome(job, "dropped")]) == [False]
+        assert _row(store, job) == job
+
+    def test_a_stale_try_can_write_nothing(self, store: JobStore) -> None:
+        """Neither while the job waits nor while another try has it; the others of its batch are written."""
+        stale = _running(store)
+        self.elapse(store, LONGER)
+        store.reclaim(LEASE)
+        before = _row(store, stale)
+        ends = [Outcome(stale, status) for status in ("finished", "retry", "error", "released")]
+        assert store.finish(ends) == [False] * 4
+        assert _row(store, stale) == before
+        [fresh] = _take(store)
+        assert store.finish([*ends, Outcome(fresh, "finished", result="fresh")]) == [*[False] * 4, True]
+        assert not store.progress(stale.lease, "stale")
+        assert store.beat([stale.lease]) == [stale.lease]
+        assert _row(store, stale).result == "fresh"
+
+    def test_progress_is_written_under_the_fence(self, store: JobStore) -> None:
+        """And no more once the job has ended."""
+        job = _running(store)
+        assert store.progress(job.lease, {"percent": 40})
+        assert (_row(store, job).result, _row(store, job).status) == ({"percent": 40}, "running")
+        assert not store.progress(Lease(job.id, job.trys + 1), "other")
+        store.finish([Outcome(job, "finished")])
+        assert not store.progress(job.lease, "late")
+        assert _row(store, job).result is None
+
+    def test_a_beat_keeps_the_lease_and_tells_what_is_lost(self, store: JobStore) -> None:
+        """In the order of the leases."""
+        kept, cancelled, ended = _running(store), _running(store), _running(store)
+        store.cancel([cancelled.id])
+        store.finish([Outcome(ended, "finished")])
+        self.elapse(store, LONGER)
+        leases = [kept.lease, cancelled.lease, ended.lease, Lease("job-none", 1), Lease(kept.id, 9)]
+        assert store.beat(leases) == leases[1:]
+        assert store.beat([kept.lease]) == store.beat([]) == []
+        assert store.reclaim(LEASE) == []
+
+    def test_jobs_without_a_beat_are_taken_back(self, store: JobStore) -> None:
+        """They are due again at once; a job that was claimed just now is not touched."""
+        dead = _running(store, params=SECRET)
+        self.elapse(store, LONGER)
+        live = _running(store)
+        [job] = store.reclaim(LEASE)
+        assert (job.id, job.status, job.trys) == (dead.id, "pending", 1)
+        assert _row(store, live).status == "running"
+        [again] = _take(store)
+        assert (again.id, again.trys, again.params) == (dead.id, 2, SECRET)
+
+    def test_a_job_that_loses_its_last_worker_ends(self, store: JobStore) -> None:
+        """Else a job that kills its worker would kill the next one, without end."""
+        poison = _running(store, params=SECRET, try_max=1)
+        self.elapse(store, LONGER)
+        [job] = store.reclaim(LEASE)
+        row = _row(store, poison)
+        assert (job.status, row.status, row.error) == ("error", "error", "worker lost (try 1 of 1)")
+        assert _is_redacted(row)
+        assert _take(store) == []
+
+    def test_cancel_ends_pending_and_running_jobs_only(self, store: JobStore) -> None:
+        """The try that runs has lost its lease."""
+        running, ended = _running(store, params=SECRET), _running(store)
+        store.finish([Outcome(ended, "finished")])
+        [pending] = _enqueue(store, _job())
+        cancelled = store.cancel([running.id, pending.id, ended.id, "job-none"])
+        assert {job.id for job in cancelled} == {running.id, pending.id}
+        for job in (running, pending):
+            assert (_row(store, job).status, _row(store, job).error) == ("error", "cancelled")
+        assert _is_redacted(_row(store, running))
+        assert _row(store, ended).status == "finished"
+        assert store.finish([Outcome(running, "finished")]) == [False]
+
+    def test_retry_puts_ended_jobs_back_with_one_more_try(self, store: JobStore) -> None:
+        """What has not ended is left alone."""
+        failed = _running(store, try_max=1)
+        store.finish([Outcome(failed, "error", error="x")])
+        [pending] = _enqueue(store, _job(after=600))
+        assert store.retry([failed.id, pending.id]) == [failed.id]
+        [job] = _take(store)
+        assert (job.id, job.trys, job.try_max, job.error) == (failed.id, 2, 2, "")
+
+    def test_run_now_makes_pending_jobs_due(self, store: JobStore) -> None:
+        """And no others."""
+        running = _running(store)
+        [later] = _enqueue(store, _job(after=600))
+        assert store.run_now([later.id, running.id]) == [later.id]
+        assert [job.id for job in _take(store)] == [later.id]
+
+    def test_the_application_is_told_of_each_job_that_ends_as_an_error(self, store: JobStore) -> None:
+        """``last_failures``: failed, lost or cancelled; with the params as they were, secrets included."""
+        told: list[Job] = []
+        store.last_failures = {"Create": told.append}
+        failed, lost, fine = (_running(store, params=SECRET, try_max=1) for _ in range(3))
+        store.finish([Outcome(failed, "error", error="boom"), Outcome(fine, "finished")])
+        self.elapse(store, LONGER)
+        store.reclaim(LEASE)
+        [cancelled] = _enqueue(store, _job(params=SECRET))
+        store.cancel([cancelled.id])
+        assert [job.id for job in told] == [failed.id, lost.id, cancelled.id]
+        assert [job.error for job in told] == ["boom", "worker lost (try 1 of 1)", "cancelled"]
+        assert [(job.status, job.params) for job in told] == [("error", SECRET)] * 3
+
+    def test_a_job_ends_whatever_the_application_raises(self, store: JobStore) -> None:
+        """What ``last_failures`` raises is logged, and harms neither the job nor the others of its batch."""
+        store.last_failures = {"Create": lambda job: 1 / 0}
+        jobs = [_running(store), _running(store)]
+        assert store.finish([Outcome(jobs[0], "error", error="x"), Outcome(jobs[1], "finished")]) == [True, True]
+        assert [_row(store, job).status for job in jobs] == ["error", "finished"]
+
+    def test_pages_are_filtered_ordered_and_counted(self, store: JobStore) -> None:
+        """By creation; the count is of all pages. What users type is no pattern."""
+        ids = []
+        for n in range(3):
+            params = {"resource_ids": [f"vol-{n}", "vol_x"]}
+            ids += store.enqueue([_job("Delete" if n == 2 else "Create", params=params, project_id=f"p{n % 2}")])
+            self.elapse(store, 1)
+        [claimed] = store.claim(1, {"Delete"})
+        pages: list[tuple[Mapping[str, Any], list[str], int]] = [
+            ({}, ids[::-1], 3), ({"reverse": False}, ids, 3), ({"limit": 1, "offset": 1}, [ids[1]], 3),
+            ({"ids": [ids[1], "job-none"]}, [ids[1]], 1), ({"ids": []}, [], 0),
+            ({"status": ["running"]}, [claimed.id], 1), ({"status": ["running", "pending"]}, ids[::-1], 3),
+            ({"action": "Delete"}, [ids[2]], 1), ({"project_id": "p1"}, [ids[1]], 1),
+            ({"resource_id": "vol-1"}, [ids[1]], 1), ({"resource_id": "vol_x"}, ids[::-1], 3),
+            ({"resource_id": "vol"}, [], 0), ({"search": "elet"}, [ids[2]], 1), ({"search": ids[0][4:]}, [ids[0]], 1),
+            ({"search": "%"}, [], 0), ({"updated_since": claimed.updated + timedelta(hours=1)}, [], 0),
+        ]  # fmt: skip
+        for which, wanted, total in pages:
+            jobs, count = store.page(JobFilter(**which))
+            assert ([job.id for job in jobs], count) == (wanted, total), which
+
+    def test_prune_deletes_jobs_that_ended_long_ago(self, store: JobStore) -> None:
+        """A limit at a time; what has not ended stays."""
+        ended = [_running(store), _running(store)]
+        store.finish([Outcome(ended[0], "finished"), Outcome(ended[1], "error", error="x")])
+        running = _running(store)
+        self.elapse(store, LONGER)
+        [recent] = _enqueue(store, _job())
+        store.cancel([recent.id])
+        assert [store.prune(LEASE, limit=1), store.prune(LEASE), store.prune(LEASE)] == [1, 1, 0]
+        assert [store.get(job.id) for job in ended] == [None, None]
+        assert (_row(store, running).status, _row(store, recent).status) == ("running", "error")
+
+    def test_due_jobs_that_nobody_handles_are_named(self, store: JobStore) -> None:
+        """Once each, in order."""
+        _enqueue(store, _job("Delete"), _job("Create"), _job("Create"), _job("Resize", after=600))
+        assert store.unhandled({"Delete"}) == ["Create"]
+        assert store.unhandled(()) == ["Create", "Delete"]
+        _take(store)
+        assert store.unhandled(()) == []
+
+    def test_jobs_are_counted_by_action_and_status(self, store: JobStore) -> None:
+        """And the longest that one has been due is told."""
+        assert store.stats() == {"jobs": [], "oldest_pending_seconds": None}
+        _enqueue(store, _job(), _job(), _job("Delete"), _job("Resize", after=600))
+        store.claim(1, {"Delete"})
+        self.elapse(store, LONGER)
+        stats = store.stats()
+        assert [(row["action"], row["status"], row["count"]) for row in stats["jobs"]] == [
+            ("Create", "pending", 2), ("Delete", "running", 1), ("Resize", "pending", 1),
+        ]  # fmt: skip
+        oldest = stats["oldest_pending_seconds"]
+        assert oldest is not None and LONGER - 1 <= oldest <= LONGER + 60
+
+
+def _job(action: str = "Create", *, after: float = 0, **fields: Any) -> Job:  # noqa: ANN401
+    """Return the record of a new job, due in ``after`` seconds."""
+    job = Job(**{"id": new_id("job-"), "action": action, **fields})
+    return replace(job, run_at=job.created + timedelta(seconds=after), updated=job.created)
+
+
+def _enqueue(store: JobStore, *jobs: Job) -> list[Job]:
+    store.enqueue(jobs)
+    return list(jobs)
+
+
+def _take(store: JobStore) -> list[Job]:
+    return store.claim(100, ACTIONS)
+
+
+def _running(store: JobStore, **fields: Any) -> Job:  # noqa: ANN401
+    """Enqueue one job and claim it."""
+    [job] = _enqueue(store, _job(**fields))
+    [claimed] = _take(store)
+    assert claimed.id == job.id
+    return claimed
+
+
+def _row(store: JobStore, job: Job) -> Job:
+    found = store.get(job.id)
+    assert found is not None, f"job {job.id} is gone"
+    return found
+
+
+def _is_redacted(row: Job) -> bool:
+    return row.params.keys() == SECRET.keys() and row.params["name"] == "a" and "hunter2" not in str(row.params)
