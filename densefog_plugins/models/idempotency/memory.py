@@ -55,9 +55,9 @@ def remembered(app: App, spec: ActionSpec) -> ActionSpec:
 
     def once(request: Request) -> Any:  # noqa: ANN401
         params = dict(request.params)
-        token = params.pop(NAME, None)
-        if token is None:
+        if NAME not in params:
             return call(request)
+        token = params.pop(NAME)
         if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN:
             raise illegal(f"/{NAME}", f"must be a text of 1 to {MAX_TOKEN} characters")
         request.params = params
