@@ -142,7 +142,7 @@ class SQLJobStore:
             .distinct()
             .where(job.c.status == "pending", job.c.run_at <= self._dialect.now(), job.c.action.not_in(sorted(actions)))
         )
-        return self._read(lambda connection: list(connection.scalars(query)))
+        return self._read(lambda connection: sorted(connection.scalars(query)))
 
     # -- the fence -----------------------------------------------------------------------------------------
 
