@@ -13,7 +13,7 @@ serve: $(VENV)/.serve
 	$(BIN)/densefog-serve --port $(PORT) --app-root examples/stratus
 
 test: $(VENV)/.test
-	$(BIN)/pytest -m "not chaos"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not chaos"
 
 chaos: $(VENV)/.test
 	$(BIN)/pytest -m chaos

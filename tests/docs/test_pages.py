@@ -33,6 +33,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     reader.close()
 
 
+@pytest.mark.chaos
 def test_the_tutorial_works_from_its_first_line_to_its_last(reader):
     for page in TUTORIAL:
         reader.follow(page)

@@ -13,6 +13,8 @@ from tests.integration.process import eventually
 from tests.packaging.wheels import Venv, ask, write_wheel
 from tests.plugins.receiver import Receiver, receiving
 
+pytestmark = pytest.mark.chaos
+
 PAGER = """
     import os
     from densefog_core import hookimpl

@@ -76,6 +76,7 @@ def test_the_sample_cloud_is_served_with_no_configuration_and_goes_when_uninstal
     assert set(fresh.actions().values()) == {"densefog", "plugin 'operations' of densefog 1.0.0"}
 
 
+@pytest.mark.chaos
 def test_the_sdist_builds_the_same_wheel(source, densefog_wheel, tmp_path):
     again = build_wheel(build_sdist(source, tmp_path / "sdist"), tmp_path / "wheel")
     assert contents(again) == contents(densefog_wheel)
@@ -89,6 +90,7 @@ def test_the_wheel_holds_the_packages_their_types_and_nothing_else(densefog_whee
     assert [name for name in names if "LICENSE" in name]
 
 
+@pytest.mark.chaos
 def test_an_editable_install_run_from_its_repository_shows_each_plugin_once(source, tmp_path):
     editable = Venv(tmp_path / "venv")
     editable.install("--no-deps", "--editable", source)

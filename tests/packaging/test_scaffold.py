@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.wheels import Venv, ask, build_wheel
+
+pytestmark = pytest.mark.chaos
 
 
 def test_a_new_application_is_built_installed_and_served(fresh: Venv, tmp_path: Path):
