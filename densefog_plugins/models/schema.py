@@ -78,7 +78,8 @@ def check(database: Database) -> list[str]:
 
 def _charset(inspector: Inspector) -> str:
     """Return MySQL's character set of the job table; other databases have one for all, which is UTF-8."""
-    options = inspector.get_table_options(job.name)
+    # Not every SQLAlchemy that is allowed knows options of SQLite's tables.
+    options = inspector.get_table_options(job.name) if inspector.dialect.name in ("mysql", "mariadb") else {}
     return next((str(value) for name, value in options.items() if name.endswith("default charset")), UTF8)
 
 

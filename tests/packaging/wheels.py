@@ -107,13 +107,17 @@ class Venv:
 
     Args:
         folder: where it is made.
+        python: an interpreter to make it of, instead of the one of the tests.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: Path | None = None) -> None:
         self.bin = folder / "bin"
         # Programs run here, where nothing can be imported by accident.
         self.away = folder / "away"
-        venv.create(folder, with_pip=False, symlinks=True)
+        if python is None:
+            venv.create(folder, with_pip=False, symlinks=True)
+        else:
+            run(python, "-m", "venv", "--without-pip", folder)
         self.away.mkdir()
 
     def install(self, *arguments: str | Path) -> None:
