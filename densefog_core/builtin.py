@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from densefog_core.server import Api
 
 Ids = Annotated[list[str], Meta(max_length=100)]
+#: Further than anybody pages, and what every database can count to.
+Offset = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class DescribeJobs(Struct, kw_only=True):
     """Which jobs to list."""
 
     job_ids: Ids | None = None
-    status: list[str] | None = None
+    status: Ids | None = None
     search_word: str | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    offset: Annotated[int, Meta(ge=0)] = 0
+    offset: Offset = 0
     reverse: bool = True
 
 
@@ -69,7 +71,7 @@ class DescribeActions(Struct, kw_only=True):
 
     action_names: Ids | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    offset: Annotated[int, Meta(ge=0)] = 0
+    offset: Offset = 0
 
 
 def describe_actions(params: DescribeActions) -> dict[str, Any]:

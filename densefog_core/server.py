@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -244,6 +245,9 @@ def serve(app: App, apis: list[tuple[Api, str, int]], worker: Worker | None) -> 
         thread = None if worker is None else _run_worker(worker, signals, failures)
         if thread is not None:
             announce(f"worker runs jobs of {len(app.job_specs)} actions (pid {os.getpid()})")
+        # What was loaded stays to the end: the garbage collector need not look at it over and over.
+        gc.collect()
+        gc.freeze()
         signals.stop.wait()
         drain(app, listening, worker)
         if thread is not None:

@@ -12,6 +12,15 @@ from densefog_core.context import set_current_app
 pytest_plugins = ["tests.databases"]
 
 
+#: What takes longest; begun first, so that no core is left with nothing to do while the other one is at them.
+LONGEST = ("integration", "packaging", "docs", "worker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    items.sort(key=lambda item: not set(LONGEST) & set(item.path.parts))
+
+
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No application, environment or log handler of one test reaches another."""

@@ -421,11 +421,20 @@ def _by_id(values: dict[str, str | None]) -> Any:  # noqa: ANN401
     return distinct.pop() if len(distinct) == 1 else case(values, value=job.c.id)
 
 
+def _possible(texts: Iterable[str]) -> list[str]:
+    """Return the texts that a column may hold; PostgreSQL refuses a statement with a NUL in it."""
+    return [one for one in texts if "\0" not in one]
+
+
 def _conditions(which: JobFilter) -> Iterable[ColumnElement[bool]]:
+    given = [one or "" for one in (which.action, which.project_id, which.resource_id, which.search)]
+    if _possible(given) != given:
+        yield false()
+        return
     if which.ids is not None:
-        yield job.c.id.in_(list(which.ids))
+        yield job.c.id.in_(_possible(which.ids))
     if which.status is not None:
-        yield job.c.status.in_(list(which.status))
+        yield job.c.status.in_(_possible(which.status))
     if which.action is not None:
         yield job.c.action == which.action
     if which.project_id is not None:
