@@ -34,6 +34,7 @@ from densefog_core.redact import redact
 from densefog_plugins.models import schema
 from densefog_plugins.models.database import Database, database
 from densefog_plugins.models.jobtable import dump, from_row, job, to_row
+from densefog_plugins.models.resource import storable
 from densefog_plugins.models.sessions import after_commit, current_session, in_transaction, savepoint, transaction
 from densefog_plugins.models.statements import FenceRefused
 
@@ -421,20 +422,15 @@ def _by_id(values: dict[str, str | None]) -> Any:  # noqa: ANN401
     return distinct.pop() if len(distinct) == 1 else case(values, value=job.c.id)
 
 
-def _possible(texts: Iterable[str]) -> list[str]:
-    """Return the texts that a column may hold; PostgreSQL refuses a statement with a NUL in it."""
-    return [one for one in texts if "\0" not in one]
-
-
 def _conditions(which: JobFilter) -> Iterable[ColumnElement[bool]]:
     given = [one or "" for one in (which.action, which.project_id, which.resource_id, which.search)]
-    if _possible(given) != given:
+    if storable(given) != given:
         yield false()
         return
     if which.ids is not None:
-        yield job.c.id.in_(_possible(which.ids))
+        yield job.c.id.in_(storable(which.ids))
     if which.status is not None:
-        yield job.c.status.in_(_possible(which.status))
+        yield job.c.status.in_(storable(which.status))
     if which.action is not None:
         yield job.c.action == which.action
     if which.project_id is not None:

@@ -201,6 +201,14 @@ def test_a_claim_passes_over_what_another_transaction_holds(at_sql: Harness) -> 
     assert len(held) == 4 and len(others) == 6 and not held & others
 
 
+@pytest.mark.parametrize(
+    "which", [{"ids": ["\0"]}, {"status": ["\0"]}, {"action": "\0"}, {"search": "\0"}, {"resource_id": "\0"}]
+)
+def test_no_job_is_found_by_a_nul(at: Harness, which: dict[str, object]) -> None:
+    at.add()
+    assert at.store.page(JobFilter(**which)) == ([], 0)  # type: ignore[arg-type]
+
+
 def test_unhandled_names_the_due_actions_that_nobody_takes(at: Harness) -> None:
     at.add("Create")
     at.add("Delete")
