@@ -75,7 +75,9 @@ def test_pages_have_limits(app):
     assert [one["path"] for one in reply["data"]["errors"]] == ["/actionNames", "/limit", "/offset"]
 
 
-@pytest.mark.parametrize("member", [{"offset": 2**63}, {"offset": -1}, {"status": ["x"] * 101}, {"jobIds": ["x"] * 101}])
+@pytest.mark.parametrize(
+    "member", [{"offset": 2**63}, {"offset": -1}, {"status": ["x"] * 101}, {"jobIds": ["x"] * 101}]
+)
 def test_a_list_of_jobs_is_bounded_in_each_way(app, member):
     assert app.api().post({"action": "DescribeJobs", **member})["retCode"] == 4110
 
