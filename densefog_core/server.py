@@ -155,11 +155,21 @@ def prepare(server_name: str) -> App:
         raise ConfigError(f"setting app_root: there is no folder {root}")
     access_log = logs.setup(CONF.log_dir, server_name, debug=CONF.debug, json=CONF.log_format == "json")
     app = get_app()
+    _check_picks(app)
     app.plugins.name_slow_ones()
     app.access_log = access_log
     if str(root) not in sys.path:
         sys.path.append(str(root))
     return app
+
+
+def _check_picks(app: App) -> None:
+    """Check that what the settings pick is installed, also where this process has no use for it."""
+    for name, registry in (("transport", app.transports), ("worker", app.workers), ("store", app.stores)):
+        picked = getattr(CONF, name)
+        # A default may be left out with its plugin: there are servers without jobs.
+        if picked != CONF.settings[name].default:
+            app.pick(registry, picked)
 
 
 def create_api(name: str = "public", debug: bool | None = None) -> Api:

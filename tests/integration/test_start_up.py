@@ -69,7 +69,9 @@ def test_a_plugin_that_is_not_installed(refuse: Refuse):
         ("WORKER_LEASE", "1", "lease"),
         ("WORKER_PICK_SIZE", "many", "pick_size"),
         ("DENSEFOG_HTTP_STATUS", "perhaps", "http_status"),
-        ("DENSEFOG_TRANSPORT", "carrier-pigeon", "carrier-pigeon"),
+        ("DENSEFOG_TRANSPORT", "carrier-pigeon", "unknown transport 'carrier-pigeon'"),
+        ("DENSEFOG_STORE", "shoebox", "unknown store 'shoebox'"),
+        ("DENSEFOG_WORKER", "intern", "unknown worker 'intern'"),
         ("DENSEFOG_TRUSTED_PROXIES", "everybody", "trusted_proxies"),
     ],
 )
