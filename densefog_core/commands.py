@@ -45,10 +45,9 @@ class _Group(click.Group):
 @click.group("densefog", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @common_options
 @click.version_option(package_name="densefog", prog_name="densefog")
-@click.pass_context
-def main(ctx: click.Context, /, verbose: bool, **options: Any) -> None:  # noqa: ANN401
+def main(verbose: bool, **options: Any) -> None:  # noqa: ANN401
     """Look after a densefog application: its plugins, its actions, its jobs, its database."""
-    ctx.obj = verbose
+    # `_Group` reads `verbose` when a command fails.
     configure(**options)
 
 

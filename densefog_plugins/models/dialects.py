@@ -84,7 +84,7 @@ class MySQL(Dialect):
     UNSTORABLE = frozenset({1366, 1406})
 
     def __init__(self) -> None:
-        self.statements = MySQLStatements(lambda connection: self.locks_rows(connection))
+        self.statements = MySQLStatements(self.locks_rows)
 
     def locks_rows(self, connection: Connection) -> bool:
         """See `Dialect.locks_rows`: a server without SKIP LOCKED would wait for rows that others lock."""

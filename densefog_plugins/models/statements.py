@@ -37,17 +37,17 @@ def _by_id(prefix: str, count: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _statement(template: str, now: str, *counts: int) -> TextClause:
+def _statement(template: str, now: str, count: int) -> TextClause:
     """Return a statement for so many values; ``now`` may be ``:now``, this machine's time."""
-    names = {"actions": _names("action", counts[0]), "ids": _names("id", counts[0])}
-    cases = {"trys": _by_id("trys", counts[0]), "results": _by_id("result", counts[0])}
+    names = {"actions": _names("action", count), "ids": _names("id", count)}
+    cases = {"trys": _by_id("trys", count), "results": _by_id("result", count)}
     statement = text(template.format(now=now, **names, **cases))
     return statement.bindparams(bindparam("now", type_=DateTime())) if now == ":now" else statement
 
 
 @lru_cache(maxsize=512)
-def _rows(template: str, now: str, *counts: int) -> TextualSelect:
-    return _statement(template, now, *counts).columns(*job.c)
+def _rows(template: str, now: str, count: int) -> TextualSelect:
+    return _statement(template, now, count).columns(*job.c)
 
 
 class Statements:

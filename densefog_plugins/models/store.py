@@ -142,7 +142,7 @@ class SQLJobStore:
         query = (
             select(job.c.action)
             .distinct()
-            .where(job.c.status == "pending", job.c.run_at <= self._dialect.now(), job.c.action.not_in(sorted(actions)))
+            .where(job.c.status == PENDING, job.c.run_at <= self._dialect.now(), job.c.action.not_in(sorted(actions)))
         )
         return self._read(lambda connection: sorted(connection.scalars(query)))
 
@@ -182,7 +182,7 @@ class SQLJobStore:
             try:
                 return self._finish_all(outcomes)
             except FenceRefused:
-                _logger.info("a lease of %d is lost", len(outcomes))
+                _logger.info("of %d leases some are lost; the outcomes are written one by one", len(outcomes))
         work = partial(self._finish, outcomes=outcomes, native=native)
         ending = [one.job.action for one in outcomes if one.status == "error"]
         calls = not native and not self.last_failures.keys().isdisjoint(ending)
@@ -301,7 +301,7 @@ class SQLJobStore:
         """Count jobs by action and status; see `densefog_core.jobs.JobStore.stats`."""
         counts = select(job.c.action, job.c.status, func.count()).group_by(job.c.action, job.c.status)
         now = self._dialect.now()
-        oldest = select(func.min(job.c.run_at), now).where(job.c.status == "pending", job.c.run_at <= now)
+        oldest = select(func.min(job.c.run_at), now).where(job.c.status == PENDING, job.c.run_at <= now)
 
         def read(connection: Connection) -> dict[str, Any]:
             rows = sorted(tuple(row) for row in connection.execute(counts))

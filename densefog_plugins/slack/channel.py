@@ -17,7 +17,6 @@ from densefog_core.outbound import check_url, post
 MAX_SECTION = 3000
 MAX_HEADER = 150
 MAX_FIELD = 2000
-MAX_BLOCKS = 50
 #: Characters of all blocks together; Slack refuses more than about 13,000 as ``msg_blocks_too_long``.
 MAX_ALL = 12_000
 #: Characters of the text that notifications show; Slack cuts it at 40,000.
