@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from densefog_core.config import Config
+from densefog_core.redact import redact_text
 
-#: What makes a database another one; the password is not among it.
+#: What makes a database another one. A password is taken out: a folder's name must not be something to guess it by.
 _SETTINGS = ("store", "db_url", "db_host", "db_port", "db_database")
 
 
@@ -24,7 +25,7 @@ def folder(config: Config) -> Path:
     """Return the folder of the sockets of the workers of a database."""
     embedded = not (config.db_url or config.db_host)
     named = [config.app_root if embedded else "", *(getattr(config, name) for name in _SETTINGS)]
-    digest = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(redact_text(repr(named)).encode()).hexdigest()[:16]
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base) / f"densefog-{os.geteuid()}-{digest}"
 

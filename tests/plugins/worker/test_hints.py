@@ -89,3 +89,10 @@ def test_without_a_place_for_sockets_nothing_fails(config: Config, monkeypatch: 
     assert not listener.open()
     sender.send()
     listener.close()
+
+
+def test_a_folders_name_says_nothing_of_the_password() -> None:
+    urls = [f"mysql://cloud:{password}@db/fog" for password in ("hunter2", "other")]
+    one, two = (folder(Config().apply(db_url=url)) for url in urls)
+    assert one == two
+    assert one != folder(Config().apply(db_url="mysql://cloud:hunter2@db/another"))
