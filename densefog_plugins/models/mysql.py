@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+# What connecting imports must be there before: it happens in threads, and two of them at one import wait for each other
+# for ever when importlib's locks are gevent's.
+import MySQLdb.constants
+import MySQLdb.converters  # noqa: F401
 from gevent import monkey
 from MySQLdb import OperationalError, ProgrammingError
 from MySQLdb.connections import Connection
