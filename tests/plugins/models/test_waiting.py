@@ -43,6 +43,11 @@ def test_twenty_statements_wait_together_and_leave_the_loop_free(server: Server,
     assert measured["seconds"] < 2
 
 
+def test_connecting_imports_nothing_for_which_two_threads_could_wait_for_ever(server: Server) -> None:
+    with server.database() as url:
+        assert measure("imported", url) == {"modules": []}
+
+
 def test_an_interrupted_statement_leaves_no_answer_to_the_next_one(server: Server) -> None:
     with server.database() as url:
         measured = measure("interrupted", url)

@@ -71,6 +71,13 @@ def seconds_of(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def imported(engine: Engine) -> dict[str, Any]:
+    """What the driver imports when it connects, which happens in a thread."""
+    before = set(sys.modules)
+    with engine.connect():
+        return {"modules": [name for name in set(sys.modules) - before if name.startswith(("MySQLdb", "psycopg"))]}
+
+
 def together(engine: Engine) -> dict[str, Any]:
     """Twenty statements of 0.2 seconds, after one round that connects."""
 
