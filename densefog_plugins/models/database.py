@@ -71,7 +71,7 @@ class Database:
         shown_url: the same without the password.
         engine: SQLAlchemy's engine.
         native_engine: one without a pool, for threads outside of gevent's loop; it may block.
-        job_engine: for `Statements`; where each of them is a transaction, one that commits each statement.
+        job_engine: one that commits each statement, for `Statements`; of SQLite it is `engine`.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
     """
@@ -85,7 +85,7 @@ class Database:
         limit_lock_waits(self.engine, config.db_lock_timeout)
         self.dialect = DIALECTS[self.engine.dialect.name]()
         self.job_engine = self.engine
-        if self.dialect.statements.single:
+        if self.engine.dialect.name != "sqlite":
             self.job_engine = create_engine(self.url, pool_size=2, cooperative=gevent_runs(), single=True)
 
     def run(

@@ -28,11 +28,12 @@ DRIVERS = {
 #: Seconds until a connection is there, and until a server that does not answer is given up, unless the URL's query says
 #: ``connect_timeout`` or ``read_timeout``. InnoDB lets a statement wait 50 seconds for a row lock before it answers.
 CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60
-#: The second one for a connection that renews leases, which are lost while it waits.
-NATIVE_READ_TIMEOUT = 10
+#: The second one for what waits for no row lock, and what jobs wait for: claims and the renewal of leases.
+SHORT_READ_TIMEOUT = 10
 
-#: Seconds without use after which a connection is checked before it is used again.
-PAUSE = 1.0
+#: Seconds without use after which a connection is checked before it is used again; the second for one that an idle
+#: worker uses every few seconds, and that is asked again when it is lost.
+PAUSE, POLLED_PAUSE = 1.0, 15.0
 _USED = "densefog_used"
 
 #: Seconds that a transaction waits for SQLite's one write lock.
@@ -49,8 +50,9 @@ def create_engine(
         pool_size: connections kept; as many again may be open for a while.
         cooperative: under gevent, let other greenlets run while a statement does.
         pooled: keep connections; otherwise each use opens one, in whatever thread it is.
-        single: commit each statement, and let PostgreSQL read by an index in its order: of jobs that came after the
-            last ANALYZE its planner expects a handful, and would read them all and sort.
+        single: commit each statement, send nothing besides to connections that are used every few seconds, and let
+            PostgreSQL read by an index in its order: of jobs that came after the last ANALYZE its planner expects a
+            handful, and would read them all and sort.
 
     Raises:
         ConfigError: the kind of database is unknown, or its driver is not installed.
@@ -61,13 +63,15 @@ def create_engine(
         options = {"poolclass": NullPool}
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, options, cooperative=cooperative)
-    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT if pooled else NATIVE_READ_TIMEOUT}
+    read_timeout = SHORT_READ_TIMEOUT if single or not pooled else READ_TIMEOUT
+    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": read_timeout}
     arguments: dict[str, Any] = {name: seconds for name, seconds in limits.items() if name not in parsed.query}
     if single:
-        arguments["options"] = "-c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
+        options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+        if parsed.get_backend_name() == "postgresql":
+            arguments["options"] = "-c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
     engine = sqlalchemy.create_engine(
-        parsed, isolation_level="AUTOCOMMIT" if single else "READ COMMITTED", hide_parameters=True, **options,
-        connect_args=arguments,
+        parsed, **{"isolation_level": "READ COMMITTED", **options}, hide_parameters=True, connect_args=arguments
     )
     if parsed.get_driver_name() == "psycopg":
         from densefog_plugins.models import postgres
@@ -78,11 +82,11 @@ def create_engine(
 
         make_cooperative(engine)
     if pooled:
-        _ping_after_a_pause(engine)
+        _ping_after_a_pause(engine, POLLED_PAUSE if single else PAUSE)
     return engine
 
 
-def _ping_after_a_pause(engine: Engine) -> None:
+def _ping_after_a_pause(engine: Engine, pause: float) -> None:
     """Check connections that were not used for a while; ``pool_pre_ping`` would check each of them every time."""
 
     @event.listens_for(engine, "checkin")
@@ -91,7 +95,7 @@ def _ping_after_a_pause(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def take(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: object) -> None:
-        if time.monotonic() - record.info.get(_USED, math.inf) < PAUSE:
+        if time.monotonic() - record.info.get(_USED, math.inf) < pause:
             return
         try:
             engine.dialect.do_ping(connection)

@@ -5,7 +5,9 @@ Written as text: SQLAlchemy takes longer to build and look up such an expression
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +17,18 @@ from densefog_core.jobs import Job, Lease, Outcome, utcnow
 from densefog_plugins.models.jobtable import dump, from_row, job
 
 COLUMNS = ", ".join(f"job.{column.name}" for column in job.c)
-DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions}) ORDER BY run_at, id LIMIT :limit"
+DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions})"
+OLDEST = "ORDER BY run_at, id LIMIT :limit"
 TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}"
 END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
+#: The due jobs behind one. A status between two equal ones: of ``status = ...`` MySQL makes a look-up that begins with
+#: the first pending job, whatever is said of ``run_at``.
+BEHIND = (
+    "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) AND "
+    "(run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now}) ORDER BY status, run_at, id LIMIT :limit"
+)
+#: Seconds until claims begin with the oldest job again, whatever they have found.
+AFRESH = 1.0
 
 
 class FenceRefused(Exception):
@@ -63,9 +74,15 @@ class Statements:
     def _time(self) -> dict[str, Any]:
         return {"now": utcnow()}
 
+    def is_due(self, connection: Connection, actions: Sequence[str]) -> bool:
+        """Return whether there seem to be due jobs; it locks nothing."""
+        given = {**_values("action", actions), **self._time()}
+        found = connection.execute(_statement(f"SELECT 1 FROM job WHERE {DUE} LIMIT 1", self._now, len(actions)), given)
+        return found.first() is not None
+
     def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
         """Take due jobs, oldest ``run_at`` first; each has its new ``trys``."""
-        template = f"{TAKE} WHERE id IN (SELECT id FROM job WHERE {DUE}) RETURNING {COLUMNS}"
+        template = f"{TAKE} WHERE id IN (SELECT id FROM job WHERE {DUE} {OLDEST}) RETURNING {COLUMNS}"
         given = {"limit": limit, **_values("action", actions), **self._time()}
         return in_order(connection.execute(_rows(template, self._now, len(actions)), given).all())
 
@@ -92,6 +109,10 @@ class Statements:
 class MySQLStatements(Statements):
     """The statements of MariaDB and MySQL.
 
+    A job that was taken leaves its old entry in the index until the server purges it, which is up to seconds later; to
+    read past such an entry costs as much as to read a job. So while there is more than one claim takes, each begins
+    behind the last one.
+
     Args:
         locks_rows: whether the server of a connection knows SKIP LOCKED; without it rows are taken one by one.
     """
@@ -100,6 +121,8 @@ class MySQLStatements(Statements):
 
     def __init__(self, locks_rows: Callable[[Connection], bool]) -> None:
         self._locks_rows = locks_rows
+        self._last: tuple[datetime, str] | None = None
+        self._began = 0.0
 
     def _time(self) -> dict[str, Any]:
         return {}
@@ -107,15 +130,26 @@ class MySQLStatements(Statements):
     def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
         """See `Statements.claim`."""
         locks = self._locks_rows(connection)
-        template = f"SELECT {COLUMNS} FROM job WHERE {DUE}{' FOR UPDATE SKIP LOCKED' if locks else ''}"
-        given = {"limit": limit, **_values("action", actions)}
-        found = connection.execute(_rows(template, self._now, len(actions)), given).all()
+        found = self._oldest(connection, limit, actions, "FOR UPDATE SKIP LOCKED" if locks else "")
         if locks and found:
             ids = _values("id", [row.id for row in found])
             connection.execute(_statement(f"{TAKE} WHERE id IN ({{ids}})", self._now, len(found)), ids)
         elif not locks:
             found = [row for row in found if self._took(connection, row)]
         return [from_row(row, status="running", trys=row.trys + 1) for row in found]
+
+    def _oldest(self, connection: Connection, limit: int, actions: Sequence[str], lock: str) -> Sequence[Row[Any]]:
+        given = {"limit": limit, **_values("action", actions)}
+        found: Sequence[Row[Any]] = ()
+        if self._last is not None and time.monotonic() < self._began + AFRESH:
+            after, after_id = self._last
+            behind = _rows(f"SELECT {COLUMNS} FROM job WHERE {BEHIND} {lock}", self._now, len(actions))
+            found = connection.execute(behind, {**given, "after": after, "after_id": after_id}).all()
+        if len(found) < limit:
+            due = _rows(f"SELECT {COLUMNS} FROM job WHERE {DUE} {OLDEST} {lock}", self._now, len(actions))
+            found, self._began = connection.execute(due, given).all(), time.monotonic()
+        self._last = (found[-1].run_at, found[-1].id) if len(found) == limit else None
+        return found
 
     def _took(self, connection: Connection, row: Row[Any]) -> bool:
         """Take one row if nobody else did since it was read."""
@@ -135,7 +169,7 @@ class PostgreSQLStatements(Statements):
 
     def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
         """See `Statements.claim`."""
-        due = f"WITH due AS MATERIALIZED (SELECT id FROM job WHERE {DUE} FOR UPDATE SKIP LOCKED)"
+        due = f"WITH due AS MATERIALIZED (SELECT id FROM job WHERE {DUE} {OLDEST} FOR UPDATE SKIP LOCKED)"
         take = TAKE.replace("trys + 1", "job.trys + 1")
         template = f"{due} {take} FROM due WHERE job.id = due.id RETURNING {COLUMNS}"
         given = {"limit": limit, **_values("action", actions)}

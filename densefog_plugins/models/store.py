@@ -70,6 +70,9 @@ class SQLJobStore:
         self._database: Database = database(app)
         self._dialect = self._database.dialect
         self._statements = self._dialect.statements
+        self._fast_engine = self._database.job_engine if self._statements.single else self._database.engine
+        # Whether the last claim found nothing.
+        self._idle = False
         self.on_enqueued: Callable[[], None] = lambda: None
         self.last_failures: Mapping[str, Callable[[Job], object]] = {}
         if self._database.embedded:
@@ -132,10 +135,25 @@ class SQLJobStore:
 
     def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
-        if limit <= 0 or not actions:
+        names = sorted(actions)
+        if limit <= 0 or not names or (self._idle and not self._is_due(names)):
             return []
-        claim = partial(self._statements.claim, limit=limit, actions=sorted(actions))
-        return self._database.run(claim, engine=self._database.job_engine)
+        jobs = self._database.run(
+            partial(self._statements.claim, limit=limit, actions=names), engine=self._fast_engine
+        )
+        self._idle = not jobs
+        return jobs
+
+    def _is_due(self, actions: list[str]) -> bool:
+        """Look whether a claim is worth a transaction, in one statement; where a claim is but one it is its own look."""
+        if self._statements.single:
+            return True
+
+        def look() -> bool:
+            with self._database.job_engine.connect().execution_options(read_only=True) as connection:
+                return self._statements.is_due(connection, actions)
+
+        return self._database.repeat(look)
 
     def unhandled(self, actions: Collection[str]) -> list[str]:
         """Return the actions of due jobs that nobody here handles."""
@@ -190,7 +208,7 @@ class SQLJobStore:
 
     def _finish_all(self, outcomes: Sequence[Outcome]) -> set[Lease]:
         finish = partial(self._statements.finish, outcomes=outcomes)
-        return self._database.run(finish, engine=self._database.job_engine)
+        return self._database.run(finish, engine=self._fast_engine)
 
     def _finish(self, connection: Connection, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
         held = self._held(connection, [outcome.job.lease for outcome in outcomes])

@@ -172,8 +172,8 @@ class GeventWorker:
                 # Handlers that need not wait end here, so that the next claim finds their slots free.
                 gevent.sleep(0)
             if not self._more:
-                woken = self._wake.wait(pause * random.uniform(0.5, 1.5))
-                pause = FIRST_POLL if woken else min(pause * 2, self._poll_interval / 1.5)
+                woken = self._wake.wait(pause * random.uniform(0.75, 1))
+                pause = FIRST_POLL if woken else min(pause * 2, self._poll_interval)
 
     def _claim(self, limit: int) -> list[Job]:
         return self._through_outages("claim jobs", lambda: self._app.store.claim(limit, self._app.job_specs)) or []
