@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import tempfile
 import time
 from collections import Counter
@@ -19,14 +18,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import sqlalchemy
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import text
 
 from densefog_plugins.models.database import database
 from densefog_plugins.models.store import SQLJobStore
 from tests.databases import Server, running
-from tests.integration.process import DENSEFOG, SERVE, Process, run
+from tests.integration.process import DENSEFOG, SERVE, Process, megabytes, run
 from tests.plugins.models.stores import make_app, make_job
+from tests.sent import sent_by_others
 
 JOBS = 10_000
 #: Seconds in which the worker's polls become as rare as they get, and its first looks at everything else are over.
@@ -68,68 +67,19 @@ def cpu_seconds(pid: int) -> float:
     return (int(utime) + int(stime)) / TICK
 
 
-def megabytes(pid: int) -> tuple[float, float]:
-    """Return a process's resident memory, and its share of it."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
-    return kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024
-
-
-@contextmanager
-def administering(server: Server) -> Iterator[Connection]:
-    """A connection of its administrator."""
-    engine = sqlalchemy.create_engine(
-        server.url(server.administration), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        yield connection
-
-
-@contextmanager
-def noted_by_mariadb(server: Server, statements: Counter[str]) -> Iterator[None]:
-    """Count what others send in the block."""
-    with administering(server) as mine:
-        mine.execute(text("SET GLOBAL log_output = 'TABLE'"))
-        mine.execute(text("SET GLOBAL general_log = ON"))
-        yield
-        mine.execute(text("SET GLOBAL general_log = OFF"))
-        others = "FROM mysql.general_log WHERE thread_id != CONNECTION_ID()"
-        rows = mine.execute(text(f"SELECT command_type, CONVERT(argument USING utf8mb4) {others}"))
-        statements.update(what if kind == "Query" else kind for kind, what in rows)
-        mine.execute(text("TRUNCATE mysql.general_log"))
-
-
-@contextmanager
-def noted_by_postgresql(server: Server, statements: Counter[str]) -> Iterator[None]:
-    """Count what others send in the block."""
-    log = server.folder / "log"
-    with administering(server) as mine:
-        pid = mine.scalar(text("SELECT pg_backend_pid()"))
-        mine.execute(text("ALTER SYSTEM SET log_statement = 'all'"))
-        mine.execute(text("SELECT pg_reload_conf()"))
-        begin = log.stat().st_size
-        yield
-        lines = re.findall(r"\[(\d+)\] LOG:  (?:statement|execute [^:]+): (.+)", log.read_bytes()[begin:].decode())
-        statements.update(what for sender, what in lines if int(sender) != pid)
-
-
-NOTED = {"mariadb": noted_by_mariadb, "postgresql": noted_by_postgresql}
-
-
-def observe(kind: str, server: Server | None, url: str, seconds: float) -> Cost:
+def observe(server: Server | None, url: str, seconds: float) -> Cost:
     """Run a worker and look at it for some seconds."""
     cost = Cost()
-    noted = nullcontext() if server is None else NOTED[kind](server, cost.statements)
     with tempfile.TemporaryDirectory() as folder:
         worker = Process(*SERVE, "worker", cwd=Path(folder), DB_URL=url)
         try:
             worker.line("worker runs jobs")
             time.sleep(SETTLE)
-            with noted:
+            with nullcontext(Counter) if server is None else sent_by_others(server) as sent:
                 before = cpu_seconds(worker.popen.pid)
                 time.sleep(seconds)
-                cost.cpu = cpu_seconds(worker.popen.pid) - before
-            cost.rss, cost.pss = megabytes(worker.popen.pid)
+                cost.cpu, cost.statements = cpu_seconds(worker.popen.pid) - before, sent()
+            cost.rss, cost.pss = (megabytes(worker.popen.pid, kind) for kind in ("Rss", "Pss"))
         finally:
             worker.end()
     return cost
@@ -158,7 +108,7 @@ def main() -> None:
                 with new_database(kind, server) as url:
                     fill(url, ended=ended)
                     show(f"{kind}, {JOBS} jobs {'ended' if ended else 'of later'}",
-                         observe(kind, server, url, options.seconds), options.seconds)
+                         observe(server, url, options.seconds), options.seconds)
 
 
 def show(name: str, cost: Cost, seconds: float) -> None:
