@@ -269,13 +269,14 @@ def missing(kind: str) -> str | None:
     return None
 
 
-def _param(kind: str) -> Any:
+def param(kind: str, *marks: pytest.MarkDecorator) -> Any:
+    """Return a parameter of a test or fixture that is skipped where there is no such server."""
     reason = missing(kind)
-    return kind if reason is None else pytest.param(kind, marks=pytest.mark.skip(reason=reason))
+    return pytest.param(kind, marks=marks if reason is None else (pytest.mark.skip(reason=reason), *marks))
 
 
 #: With the one that is not everywhere, for tests that are about the database and do not take long.
-EVERY_KIND = (*KINDS, _param("mysql"))
+EVERY_KIND = (*KINDS, param("mysql"))
 SERVER_KINDS = EVERY_KIND[1:]
 
 
@@ -339,7 +340,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["mariadb", _param("mysql")])
+@pytest.fixture(params=["mariadb", param("mysql")])
 def innodb_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database, on MariaDB and on MySQL in turn."""
     with new_database(request.param, request) as url:
