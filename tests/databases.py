@@ -1,8 +1,8 @@
-"""Real database servers for the tests: one private MariaDB and one private PostgreSQL for each run of pytest.
+"""Real database servers for the tests: one private MariaDB, PostgreSQL and MySQL for each run of pytest.
 
 They are started when the first test asks for them, in a temporary folder, on a free port of 127.0.0.1, and
 end with pytest, whatever ends it. A test gets a database of its own. Without the server's program a test is
-skipped, or fails when ``DENSEFOG_REQUIRE_DATABASES`` is set.
+skipped, or fails when ``DENSEFOG_REQUIRE_DATABASES`` is set; but not for MySQL, which Debian's stable release lacks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -37,7 +38,7 @@ class Server(ABC):
     """A database server that only the tests know.
 
     Attributes:
-        kind: what `KINDS` calls it.
+        kind: what `EVERY_KIND` calls it.
         package: the Debian package that has it.
         programs: what it is made of; shell patterns, searched in PATH too.
         account: who runs it when the tests run as root, which it refuses to be.
@@ -53,7 +54,7 @@ class Server(ABC):
     stop_signal = signal.SIGTERM
 
     def __init__(self) -> None:
-        self._found = [_find(program) for program in self.programs]
+        self._found = self.find()
         self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
@@ -61,6 +62,15 @@ class Server(ABC):
         self.folder = Path(tempfile.mkdtemp(prefix="densefog-"))
         if os.geteuid() == 0:
             shutil.chown(self.folder, self.account, self.account)
+
+    @classmethod
+    def find(cls) -> list[str]:
+        """Return the paths of its programs.
+
+        Raises:
+            FileNotFoundError: one of them is not there.
+        """
+        return [_find(program) for program in cls.programs]
 
     @property
     def pid(self) -> int:
@@ -174,6 +184,32 @@ class MariaDB(Server):
         self.execute(f"DROP DATABASE {name}")
 
 
+class MySQL(MariaDB):
+    """MySQL itself. Its commits outlive what MariaDB's do."""
+
+    kind, package = "mysql", "mysql-server, where there is one"
+    programs = ("/usr/sbin/mysqld",)
+
+    @classmethod
+    def find(cls) -> list[str]:
+        found = super().find()
+        # MariaDB has a program of the same name.
+        if b"MariaDB" in subprocess.run([*found, "--version"], capture_output=True, check=True).stdout:
+            raise FileNotFoundError("mysqld of MySQL")
+        return found
+
+    def prepare(self) -> None:
+        self.run(self._found[0], "--no-defaults", "--initialize-insecure", f"--datadir={self.folder}/data")
+
+    def command(self) -> list[str]:
+        return [
+            self._found[0], "--no-defaults", f"--datadir={self.folder}/data", f"--socket={self.folder}/socket",
+            f"--pid-file={self.folder}/pid", "--bind-address=127.0.0.1", f"--port={self.port}", "--mysqlx=OFF",
+            "--secure-file-priv=NULL", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=OFF",
+            "--innodb-buffer-pool-size=64M", "--skip-log-bin", "--performance-schema=OFF", "--max-connections=500",
+        ]
+
+
 class PostgreSQL(Server):
     """PostgreSQL."""
 
@@ -202,7 +238,7 @@ class PostgreSQL(Server):
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-SERVERS = {server.kind: server for server in (MariaDB, PostgreSQL)}
+SERVERS = {server.kind: server for server in (MariaDB, PostgreSQL, MySQL)}
 
 
 def _find(program: str) -> str:
@@ -224,16 +260,33 @@ def _end_with_parent(number: signal.Signals) -> Callable[[], None]:
     return lambda: prctl(1, number, 0, 0, 0)
 
 
+def missing(kind: str) -> str | None:
+    """Return what is to be installed for a server of a kind, None when it is there."""
+    try:
+        SERVERS[kind].find()
+    except FileNotFoundError as exc:
+        return f"{exc} is not there: apt-get install {SERVERS[kind].package}"
+    return None
+
+
+def param(kind: str, *marks: pytest.MarkDecorator) -> Any:
+    """Return a parameter of a test or fixture that is skipped where there is no such server."""
+    reason = missing(kind)
+    return pytest.param(kind, marks=marks if reason is None else (pytest.mark.skip(reason=reason), *marks))
+
+
+#: With the one that is not everywhere, for tests that are about the database and do not take long.
+EVERY_KIND = (*KINDS, param("mysql"))
+SERVER_KINDS = EVERY_KIND[1:]
+
+
 @contextmanager
 def running(kind: str) -> Iterator[Server]:
     """Run a server of a kind for the block; skips the test when it is not installed."""
-    try:
-        server = SERVERS[kind]()
-    except FileNotFoundError as exc:
-        missing = f"{exc} is not there: apt-get install {SERVERS[kind].package}"
-        if os.environ.get("DENSEFOG_REQUIRE_DATABASES"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    reason = missing(kind)
+    if reason is not None:
+        (pytest.fail if os.environ.get("DENSEFOG_REQUIRE_DATABASES") else pytest.skip)(reason)
+    server = SERVERS[kind]()
     try:
         server.prepare()
         server.start()
@@ -256,12 +309,19 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[Server]:
+    """The MySQL of this run."""
+    with running("mysql") as server:
+        yield server
+
+
 @contextmanager
 def new_database(kind: str, request: pytest.FixtureRequest, folder: Path | None = None) -> Iterator[str]:
     """Create an empty database of a kind for the block, which is given its URL.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `EVERY_KIND`.
         request: of the test or fixture that wants it.
         folder: where SQLite's file goes; the test's own by default.
     """
@@ -273,9 +333,16 @@ def new_database(kind: str, request: pytest.FixtureRequest, folder: Path | None 
         yield url
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=EVERY_KIND)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty database, of each kind in turn."""
+    with new_database(request.param, request) as url:
+        yield url
+
+
+@pytest.fixture(params=["mariadb", param("mysql")])
+def innodb_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database, on MariaDB and on MySQL in turn."""
     with new_database(request.param, request) as url:
         yield url
 

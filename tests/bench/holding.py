@@ -19,6 +19,8 @@ import threading
 import time
 from pathlib import Path
 
+from tests.integration.process import megabytes
+
 WAITING = 50
 IDLE = 10_000
 START = "from gevent import monkey; monkey.patch_all(); import tests.bench.holding as h; h.serve()"
@@ -63,8 +65,7 @@ class Server:
 
     def resident(self) -> float:
         """Return its memory in MB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return megabytes(self.process.pid)
 
     def stop(self) -> None:
         self.process.terminate()

@@ -135,6 +135,12 @@ def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Compl
     )
 
 
+def megabytes(pid: int, kind: str = "Rss") -> float:
+    """Return a process's resident memory; as ``Pss``, with shared pages divided by those who share them."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(rollup.partition(f"\n{kind}:")[2].split()[0]) / 1024
+
+
 def post(address: str, action: str, **params: Any) -> dict[str, Any]:
     """Call an action and return the envelope."""
     body = json.dumps({"action": action, **params}).encode()

@@ -11,11 +11,11 @@ from densefog_core.context import set_current_app
 from densefog_core.testing import TestApp
 from densefog_plugins.models import schema
 from densefog_plugins.models.jobtable import job
-from tests.databases import KINDS, new_database
+from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.cloud import cloud, empty
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EVERY_KIND)
 def shared_cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestApp]:
     """An application of each database in turn; the plugins and jobs are what the module's ``PARTS`` says."""
     parts = getattr(request.module, "PARTS", {})

@@ -21,6 +21,8 @@ from densefog_plugins.models.sessions import close_session
 from densefog_plugins.models.store import SQLJobStore
 
 ACTIONS = {"Create", "Delete", "Resize"}
+#: What asks a database how it would run a statement; MySQL draws a tree unless it is told otherwise.
+EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "mysql": "EXPLAIN FORMAT=TRADITIONAL ", "postgresql": "EXPLAIN "}
 
 
 @dataclass

@@ -15,10 +15,10 @@ from densefog_plugins.models import counters
 from densefog_plugins.models.counters import table
 from densefog_plugins.models.counters.table import Count, SQLCounter
 from densefog_plugins.models.database import database
-from tests.databases import KINDS, new_database
+from tests.databases import EVERY_KIND, new_database
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=EVERY_KIND)
 def url(request, tmp_path_factory):
     with new_database(request.param, request, tmp_path_factory.mktemp("counters")) as url:
         yield url

@@ -16,6 +16,7 @@ from densefog_plugins.models import session, transaction
 from densefog_plugins.models.listparams import Ids, ListParams
 from densefog_plugins.models.lists import describe
 from tests.plugins.models.cloud import NOON, A, B, Disk, Plain, add, statements
+from tests.plugins.models.stores import EXPLAIN
 
 
 class DescribeDisks(ListParams):
@@ -87,7 +88,8 @@ def test_ids_and_status(app: TestApp) -> None:
 @pytest.mark.parametrize("word", ["50%", "a_b", "back\\slash", "it's", "sla/sh", "[x]", "ö", "MiXed"])
 def test_a_search_word_means_itself(app: TestApp, word: str) -> None:
     (one,) = add(name=f"the {word} one")
-    add(name="the 50 axb backslash one")
+    # Nothing that MySQL's usual collation takes for an ö.
+    add(name="the 50 axb backslash")
     assert ids(call(app, searchWord=word)) == [one]
 
 
@@ -188,8 +190,8 @@ def test_a_token_of_the_other_direction_is_4110(app: TestApp) -> None:
 def explain(statement: Any) -> str:
     dialect = session.get_bind().dialect
     sql = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})).replace("%%", "%")
-    prefix = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}.get(dialect.name, "EXPLAIN ")
-    return "\n".join(str(row) for row in session.execute(text(prefix + sql.replace(":", "\\:"))))
+    rows = session.execute(text(EXPLAIN[dialect.name] + sql.replace(":", "\\:")))
+    return "\n".join(map(str, rows))
 
 
 def test_the_keys_of_a_page_come_from_the_index_alone_and_unsorted(app: TestApp) -> None:

@@ -14,7 +14,7 @@ from densefog_plugins.models.database import database
 from densefog_plugins.models.dialects import MySQL
 from densefog_plugins.models.jobtable import job
 from densefog_plugins.models.store import SQLJobStore
-from tests.plugins.models.stores import ACTIONS, Harness, make_app, make_job
+from tests.plugins.models.stores import ACTIONS, EXPLAIN, Harness, make_app, make_job
 
 #: As the contract has it, and nothing else.
 BY_HAND = """
@@ -119,8 +119,8 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
     database(app).close()
 
 
-def test_a_small_character_set_is_warned_of_and_its_refusal_is_told_apart(mariadb_url: str) -> None:
-    app = make_app(mariadb_url)
+def test_a_small_character_set_is_warned_of_and_its_refusal_is_told_apart(innodb_url: str) -> None:
+    app = make_app(innodb_url)
     make_by_hand(database(app).engine, charset="latin1")
     at = Harness(SQLJobStore(app), lambda seconds: None)
     (warning,) = [one for one in at.store.check() if "latin1" in one]
@@ -135,10 +135,10 @@ def test_a_small_character_set_is_warned_of_and_its_refusal_is_told_apart(mariad
 
 
 def test_a_server_without_skip_locked_is_claimed_from_by_guarded_updates(
-    mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+    innodb_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(MySQL, "locks_rows", lambda self, connection: False)
-    app = make_app(mariadb_url)
+    app = make_app(innodb_url)
     store = SQLJobStore(app)
     store.init()
     ids = store.enqueue([make_job() for _ in range(10)])
@@ -183,7 +183,7 @@ def test_the_claim_and_the_reclaim_use_their_index(app: App, engine: Engine) -> 
 
 
 def rows_read_by_a_claim(store: SQLJobStore, engine: Engine, limit: int) -> int:
-    """Return how many rows MariaDB reads to claim so many jobs, from its own count."""
+    """Return how many rows InnoDB reads to claim so many jobs, from its own count."""
     with engine.connect() as connection:
         connection.execute(text("FLUSH STATUS"))
         assert len(store._statements.claim(connection, limit, sorted(ACTIONS))) == limit
@@ -194,7 +194,7 @@ def rows_read_by_a_claim(store: SQLJobStore, engine: Engine, limit: int) -> int:
 
 def explained(store: SQLJobStore, engine: Engine) -> list[str]:
     """Return how the database would run the SELECT of a claim and of a reclaim."""
-    prefix = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    prefix = EXPLAIN[engine.dialect.name]
     plans: list[str] = []
 
     class Explaining:

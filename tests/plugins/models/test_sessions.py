@@ -314,8 +314,8 @@ def test_a_transaction_takes_no_more_statements_than_its_work(app: TestApp) -> N
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.chaos)])
-def test_twenty_greenlets_with_row_locks_leave_nothing_open(mariadb_url: str, seconds: int) -> None:
-    command = [sys.executable, "-m", "tests.plugins.models.greenlets", mariadb_url, str(seconds)]
+def test_twenty_greenlets_with_row_locks_leave_nothing_open(innodb_url: str, seconds: int) -> None:
+    command = [sys.executable, "-m", "tests.plugins.models.greenlets", innodb_url, str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -13,13 +13,13 @@ from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
 from densefog_plugins.models.sessions import current_session, transaction
 from densefog_plugins.models.store import SQLJobStore
-from tests.databases import KINDS, new_database
+from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.stores import ACTIONS, Harness, current, make_job, memory, sql, sql_app
 
 SECRET = {"password": "hunter2", "name": "a", "resource_ids": ["vol-1"]}
 
 
-@pytest.fixture(scope="module", params=("memory", *KINDS))
+@pytest.fixture(scope="module", params=("memory", *EVERY_KIND))
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App | None]:
     """An application of each database in turn, or none."""
     if request.param == "memory":
@@ -80,6 +80,12 @@ def test_a_job_of_later_wakes_nobody_and_is_not_claimed_before_its_time(at: Harn
     assert at.take() == []
     at.elapse(61)
     assert [job.id for job in at.take()] == [job_id]
+
+
+def test_the_fraction_of_a_second_is_cut_off_not_rounded_up(at: Harness) -> None:
+    moment = utcnow() + timedelta(hours=1)
+    job_id = at.add(run_at=moment + timedelta(microseconds=900_000))
+    assert at.row(job_id).run_at == moment
 
 
 def test_the_same_key_gives_the_same_job_and_leaves_it_alone(at: Harness) -> None:

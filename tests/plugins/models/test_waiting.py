@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.databases import Server
+from tests.databases import SERVER_KINDS, Server
 
 ROOT = Path(__file__).parents[3]
-SERVERS = ("mariadb", "postgresql")
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=SERVER_KINDS)
 def server(request: pytest.FixtureRequest) -> Server:
     """Each server in turn."""
     found: Server = request.getfixturevalue(request.param)
@@ -109,8 +108,8 @@ def test_a_connection_that_the_server_ends_is_replaced(server: Server) -> None:
     assert measured == {"invalidated": [True], "answer": 42}
 
 
-def test_a_mysql_connection_is_one_greenlets_and_works_in_threads_and_with_several_results(mariadb_url: str) -> None:
-    measured = measure("shared", mariadb_url)
+def test_a_mysql_connection_is_one_greenlets_and_works_in_threads_and_with_several_results(innodb_url: str) -> None:
+    measured = measure("shared", innodb_url)
     assert measured["errors"] == ["a database connection is used by two greenlets at once"]
     assert measured["several"] == [[[1]], 1, [[2]], 1, None]
     assert (measured["elsewhere"], measured["answer"]) == (7, 42)

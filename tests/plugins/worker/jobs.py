@@ -79,6 +79,13 @@ def report(job: RunningJob, params: dict[str, Any], time_sleep: Callable[[float]
     return "done"
 
 
+@job
+def until(params: dict[str, Any], time_sleep: Callable[[float], None]) -> None:
+    """Wait in the loop until a file is there."""
+    while not os.path.exists(params["file"]):
+        time_sleep(0.05)
+
+
 @job(on_last_failure=gave_up)
 def fail(params: dict[str, Any]) -> None:
     """Raise."""

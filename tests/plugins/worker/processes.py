@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from densefog_core.app import App
-from densefog_core.jobs import Job, JobStore
+from densefog_core.jobs import Job, JobFilter, JobStore
 from densefog_plugins.models.database import database
 from densefog_plugins.models.jobtable import job
 from densefog_plugins.models.store import SQLJobStore
@@ -63,10 +63,15 @@ class Site:
         assert found is not None
         return found
 
-    def age(self, seconds: float) -> None:
-        """Let the last beats be so many seconds older."""
+    def rows(self, job_ids: list[str]) -> list[Job]:
+        """Read jobs, in any order."""
+        pages = (job_ids[start : start + 100] for start in range(0, len(job_ids), 100))
+        return [job for page in pages for job in self.store.page(JobFilter(ids=page, limit=100))[0]]
+
+    def age(self, seconds: float, job_ids: list[str]) -> None:
+        """Let the last beats for jobs be so many seconds older."""
         with database(self._app).engine.begin() as connection:
-            for row in connection.execute(select(job)).all():
+            for row in connection.execute(select(job).where(job.c.id.in_(job_ids))).all():
                 past = update(job).where(job.c.id == row.id)
                 connection.execute(past.values(updated=row.updated - timedelta(seconds=seconds)))
 
@@ -117,7 +122,7 @@ class Site:
 
     def ended(self, *job_ids: str) -> bool:
         """Whether jobs have ended."""
-        return all(self.row(job_id).status in ("finished", "error") for job_id in job_ids)
+        return self.store.page(JobFilter(ids=job_ids, status=["finished", "error"], limit=1))[1] == len(job_ids)
 
     def close(self) -> None:
         """Give back the connections."""

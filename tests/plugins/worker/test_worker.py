@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.databases import new_database
+from tests.databases import new_database, param
 from tests.plugins.worker.processes import Site, stop
+
+#: Seconds: short, and yet longer than the start of eight processes on two cores keeps a beat waiting.
+LEASE = 5
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.chaos)])
@@ -139,19 +143,33 @@ def test_a_blocked_process_gives_back_its_other_jobs_at_no_cost(sqlite_site: Sit
     assert "gives back 5 other jobs" in site.log and "in spin" in site.log
 
 
-def test_a_worker_that_starts_leaves_alone_what_others_run_and_takes_over_from_the_dead(site: Site) -> None:
-    """4 processes start on 200 jobs of dead workers and 50 of live ones."""
-    dead = [site.add("Quick") for _ in range(200)]
-    assert len(site.store.claim(200, {"Quick"})) == 200
-    site.age(60)
-    live = [site.add("Quick") for _ in range(50)]
-    leases = [job.lease for job in site.store.claim(50, {"Quick"})]
-    with site.worker("--processes", "2"), site.worker("--processes", "2"):
-        deadline = time.monotonic() + 30
-        while not site.ended(*dead):
-            assert time.monotonic() < deadline, site.log
-            assert site.store.beat(leases) == []
-            time.sleep(0.2)
-    assert {site.row(job_id).trys for job_id in dead} == {2}
-    assert {(site.row(job_id).status, site.row(job_id).trys) for job_id in live} == {("running", 1)}
-    assert not [line for job_id in live for line in site.trace("started", job_id)]
+@pytest.mark.parametrize(
+    "site", ["sqlite", *(param(kind, pytest.mark.chaos) for kind in ("mariadb", "postgresql", "mysql"))], indirect=True
+)
+def test_workers_that_start_leave_alone_what_others_run_and_take_over_from_the_dead(site: Site, tmp_path: Path) -> None:
+    """8 workers start on 200 jobs left running by dead workers and 50 that run in two live ones."""
+    end = tmp_path / "end"
+    live = [site.add("Until", {"file": str(end)}) for _ in range(50)]
+    settings = {"worker_lease": LEASE, "worker_exec_size": 25}
+    with site.worker(**settings) as one, site.worker(**settings) as other:
+        site.until(lambda: len(site.trace("started")) == 50)
+        dead = [site.add("Quick") for _ in range(200)]
+        assert sorted(job.id for job in site.store.claim(200, {"Quick"})) == sorted(dead)
+        site.age(60, dead)
+        claimed = max(row.updated for row in site.rows(live))
+        with site.worker("--processes", "8", worker_lease=LEASE):
+            site.until(lambda: site.log.count("worker runs jobs") == 10)
+            site.until(lambda: site.ended(*dead))
+            # Without a beat their leases would have ended by then.
+            kept = claimed + timedelta(seconds=LEASE)
+            site.until(lambda: min(row.updated for row in site.rows(live)) > kept)
+            end.touch()
+            site.until(lambda: site.ended(*live))
+        mine = {str(one.pid), str(other.pid)}
+    assert {(row.status, row.trys) for row in site.rows(live)} == {("finished", 1)}
+    assert {(row.status, row.trys) for row in site.rows(dead)} == {("finished", 2)}
+    for job_id in live + dead:
+        # Each line is there once: event, job, try, process.
+        (started,), (finished,) = site.trace("started", job_id), site.trace("finished", job_id)
+        assert started[2:] == finished[2:]
+        assert (started[2], started[3] in mine) == (("1", True) if job_id in live else ("2", False))
