@@ -24,8 +24,8 @@ END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
 #: The due jobs behind one. A status between two equal ones: of ``status = ...`` MySQL makes a look-up that begins with
 #: the first pending job, whatever is said of ``run_at``.
 BEHIND = (
-    "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) AND "
-    "(run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now}) ORDER BY status, run_at, id LIMIT :limit"
+    "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) "
+    "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now})"
 )
 #: Seconds until claims begin with the oldest job again, whatever they have found.
 AFRESH = 1.0
@@ -141,10 +141,11 @@ class MySQLStatements(Statements):
     def _oldest(self, connection: Connection, limit: int, actions: Sequence[str], lock: str) -> Sequence[Row[Any]]:
         given = {"limit": limit, **_values("action", actions)}
         found: Sequence[Row[Any]] = ()
-        if self._last is not None and time.monotonic() < self._began + AFRESH:
-            after, after_id = self._last
-            behind = _rows(f"SELECT {COLUMNS} FROM job WHERE {BEHIND} {lock}", self._now, len(actions))
-            found = connection.execute(behind, {**given, "after": after, "after_id": after_id}).all()
+        last = self._last
+        if last is not None and time.monotonic() < self._began + AFRESH:
+            order = OLDEST.replace("BY ", "BY status, ")
+            behind = _rows(f"SELECT {COLUMNS} FROM job WHERE {BEHIND} {order} {lock}", self._now, len(actions))
+            found = connection.execute(behind, {**given, "after": last[0], "after_id": last[1]}).all()
         if len(found) < limit:
             due = _rows(f"SELECT {COLUMNS} FROM job WHERE {DUE} {OLDEST} {lock}", self._now, len(actions))
             found, self._began = connection.execute(due, given).all(), time.monotonic()

@@ -138,14 +138,13 @@ class SQLJobStore:
         names = sorted(actions)
         if limit <= 0 or not names or (self._idle and not self._is_due(names)):
             return []
-        jobs = self._database.run(
-            partial(self._statements.claim, limit=limit, actions=names), engine=self._fast_engine
-        )
+        claim = partial(self._statements.claim, limit=limit, actions=names)
+        jobs = self._database.run(claim, engine=self._fast_engine)
         self._idle = not jobs
         return jobs
 
     def _is_due(self, actions: list[str]) -> bool:
-        """Look whether a claim is worth a transaction, in one statement; where a claim is but one it is its own look."""
+        """Look whether a claim is worth a transaction; a claim that is one statement is its own look."""
         if self._statements.single:
             return True
 

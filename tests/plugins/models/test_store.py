@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
+from densefog_plugins.models import statements
+from densefog_plugins.models.jobtable import job
 from densefog_plugins.models.sessions import current_session, transaction
 from densefog_plugins.models.store import SQLJobStore
 from tests.databases import EVERY_KIND, new_database
@@ -205,6 +208,35 @@ def test_a_claim_passes_over_what_another_transaction_holds(at_sql: Harness) -> 
         held = {job.id for job in store._statements.claim(connection, 4, sorted(ACTIONS))}
         others = {job.id for job in at_sql.take()}
     assert len(held) == 4 and len(others) == 6 and not held & others
+
+
+def test_a_backlog_is_claimed_in_order_and_what_came_late_is_not_passed_over(at_sql: Harness) -> None:
+    """A claim may begin behind the last one: not when it found less than it could take, and not for long."""
+    expected = set(at_sql.store.enqueue([make_job() for _ in range(30)]))
+    taken = {job.id for _ in range(2) for job in at_sql.take(10)}
+    assert len(taken) == 20
+    late = at_sql.add()
+    backdate(at_sql, late, 60)
+    assert {job.id for job in at_sql.take(20)} == {late} | expected - taken
+
+
+def test_an_older_job_is_claimed_before_long_though_the_backlog_goes_on(
+    at_sql: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "AFRESH", 0.0)
+    at_sql.store.enqueue([make_job() for _ in range(30)])
+    assert len(at_sql.take(10)) == 10
+    oldest = at_sql.add()
+    backdate(at_sql, oldest, 60)
+    assert at_sql.take(10)[0].id == oldest
+
+
+def backdate(at: Harness, job_id: str, seconds: float) -> None:
+    """Let a job have been due for longer than its neighbours."""
+    assert isinstance(at.store, SQLJobStore)
+    run_at = at.row(job_id).run_at - timedelta(seconds=seconds)
+    with at.store._database.engine.begin() as connection:
+        connection.execute(update(job).where(job.c.id == job_id).values(run_at=run_at))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from tests.plugins.models.stores import make_job
 from tests.plugins.worker.processes import Site
 from tests.sent import Sent, sent_by_others
 
-#: A check of the connection after a pause, the claim, the end of its transaction.
-PER_POLL = 3
+#: Nothing but the question whether there is work.
+PER_POLL = 1
 POLLS = 10
 
 
