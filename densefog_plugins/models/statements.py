@@ -1,13 +1,15 @@
 """What every job goes through, claim and finish, in as few round trips as each database allows.
 
 Written as text: SQLAlchemy takes longer to build and look up such an expression than the database to run it.
+
+A job that was taken leaves its old entry in the index until MySQL purges it or PostgreSQL vacuums, and to read past one
+can cost as much as to read a job. So while there is more than one claim takes, each begins behind the last one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -21,12 +23,6 @@ DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions})"
 OLDEST = "ORDER BY run_at, id LIMIT :limit"
 TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}"
 END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
-#: The due jobs behind one. A status between two equal ones: of ``status = ...`` MySQL makes a look-up that begins with
-#: the first pending job, whatever is said of ``run_at``.
-BEHIND = (
-    "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) "
-    "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now})"
-)
 #: Seconds until claims begin with the oldest job again, whatever they have found.
 AFRESH = 1.0
 
@@ -52,8 +48,9 @@ def _statement(template: str, now: str, count: int) -> TextClause:
     """Return a statement for so many values; ``now`` may be ``:now``, this machine's time."""
     names = {"actions": _names("action", count), "ids": _names("id", count)}
     cases = {"trys": _by_id("trys", count), "results": _by_id("result", count)}
-    statement = text(template.format(now=now, **names, **cases))
-    return statement.bindparams(bindparam("now", type_=DateTime())) if now == ":now" else statement
+    sql = template.format(now=now, **names, **cases)
+    times = [bindparam(name, type_=DateTime()) for name in ("now", "after") if f":{name}" in sql]
+    return text(sql).bindparams(*times)
 
 
 @lru_cache(maxsize=512)
@@ -70,6 +67,12 @@ class Statements:
 
     single = False
     _now = ":now"
+    #: The due jobs behind one, oldest first.
+    _behind = f"{DUE} AND (run_at, id) > (:after, :after_id) {OLDEST}"
+
+    def __init__(self) -> None:
+        self._last: Job | None = None
+        self._began = 0.0
 
     def _time(self) -> dict[str, Any]:
         return {"now": utcnow()}
@@ -82,9 +85,22 @@ class Statements:
 
     def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
         """Take due jobs, oldest ``run_at`` first; each has its new ``trys``."""
-        template = f"{TAKE} WHERE id IN (SELECT id FROM job WHERE {DUE} {OLDEST}) RETURNING {COLUMNS}"
-        given = {"limit": limit, **_values("action", actions), **self._time()}
-        return in_order(connection.execute(_rows(template, self._now, len(actions)), given).all())
+        given = {**_values("action", actions), **self._time()}
+        last, taken = self._last, []
+        if last is not None and time.monotonic() < self._began + AFRESH:
+            behind = {**given, "limit": limit, "after": last.run_at, "after_id": last.id}
+            taken = self._take(connection, self._behind, behind, len(actions))
+        if len(taken) < limit:
+            self._began = time.monotonic()
+            oldest = {**given, "limit": limit - len(taken)}
+            taken += self._take(connection, f"{DUE} {OLDEST}", oldest, len(actions))
+        self._last = taken[-1] if len(taken) == limit else None
+        return taken
+
+    def _take(self, connection: Connection, which: str, given: dict[str, Any], actions: int) -> list[Job]:
+        """Take the jobs that a condition describes, in its order."""
+        template = f"{TAKE} WHERE id IN (SELECT id FROM job WHERE {which}) RETURNING {COLUMNS}"
+        return in_order(connection.execute(_rows(template, self._now, actions), given).all())
 
     def finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
         """Write the results of jobs that all finished, and return the leases that still held.
@@ -109,48 +125,36 @@ class Statements:
 class MySQLStatements(Statements):
     """The statements of MariaDB and MySQL.
 
-    A job that was taken leaves its old entry in the index until the server purges it, which is up to seconds later; to
-    read past such an entry costs as much as to read a job. So while there is more than one claim takes, each begins
-    behind the last one.
-
     Args:
         locks_rows: whether the server of a connection knows SKIP LOCKED; without it rows are taken one by one.
     """
 
     _now = "utc_timestamp()"
+    # A status between two equal ones: of ``status = ...`` a look-up is made that begins with the first pending job,
+    # whatever is said of ``run_at``.
+    _behind = (
+        "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) "
+        "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now}) "
+        "ORDER BY status, run_at, id LIMIT :limit"
+    )
 
     def __init__(self, locks_rows: Callable[[Connection], bool]) -> None:
+        super().__init__()
         self._locks_rows = locks_rows
-        self._last: tuple[datetime, str] | None = None
-        self._began = 0.0
 
     def _time(self) -> dict[str, Any]:
         return {}
 
-    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
-        """See `Statements.claim`."""
+    def _take(self, connection: Connection, which: str, given: dict[str, Any], actions: int) -> list[Job]:
         locks = self._locks_rows(connection)
-        found = self._oldest(connection, limit, actions, "FOR UPDATE SKIP LOCKED" if locks else "")
+        template = f"SELECT {COLUMNS} FROM job WHERE {which}{' FOR UPDATE SKIP LOCKED' if locks else ''}"
+        found = connection.execute(_rows(template, self._now, actions), given).all()
         if locks and found:
             ids = _values("id", [row.id for row in found])
             connection.execute(_statement(f"{TAKE} WHERE id IN ({{ids}})", self._now, len(found)), ids)
         elif not locks:
             found = [row for row in found if self._took(connection, row)]
         return [from_row(row, status="running", trys=row.trys + 1) for row in found]
-
-    def _oldest(self, connection: Connection, limit: int, actions: Sequence[str], lock: str) -> Sequence[Row[Any]]:
-        given = {"limit": limit, **_values("action", actions)}
-        found: Sequence[Row[Any]] = ()
-        last = self._last
-        if last is not None and time.monotonic() < self._began + AFRESH:
-            order = OLDEST.replace("BY ", "BY status, ")
-            behind = _rows(f"SELECT {COLUMNS} FROM job WHERE {BEHIND} {order} {lock}", self._now, len(actions))
-            found = connection.execute(behind, {**given, "after": last[0], "after_id": last[1]}).all()
-        if len(found) < limit:
-            due = _rows(f"SELECT {COLUMNS} FROM job WHERE {DUE} {OLDEST} {lock}", self._now, len(actions))
-            found, self._began = connection.execute(due, given).all(), time.monotonic()
-        self._last = (found[-1].run_at, found[-1].id) if len(found) == limit else None
-        return found
 
     def _took(self, connection: Connection, row: Row[Any]) -> bool:
         """Take one row if nobody else did since it was read."""
@@ -168,20 +172,21 @@ class PostgreSQLStatements(Statements):
     def _time(self) -> dict[str, Any]:
         return {}
 
-    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
-        """See `Statements.claim`."""
-        due = f"WITH due AS MATERIALIZED (SELECT id FROM job WHERE {DUE} {OLDEST} FOR UPDATE SKIP LOCKED)"
+    def _take(self, connection: Connection, which: str, given: dict[str, Any], actions: int) -> list[Job]:
+        due = f"WITH due AS MATERIALIZED (SELECT id FROM job WHERE {which} FOR UPDATE SKIP LOCKED)"
         take = TAKE.replace("trys + 1", "job.trys + 1")
         template = f"{due} {take} FROM due WHERE job.id = due.id RETURNING {COLUMNS}"
-        given = {"limit": limit, **_values("action", actions)}
-        return in_order(connection.execute(_rows(template, self._now, len(actions)), given).all())
+        return in_order(connection.execute(_rows(template, self._now, actions), given).all())
 
     def finish(self, connection: Connection, outcomes: Sequence[Outcome]) -> set[Lease]:
         """See `Statements.finish`."""
+        # Not ``status = 'running'``: the planner would take the partial index of running jobs, and read past all that
+        # no vacuum could remove yet, rather than look up ten primary keys.
         ended = "unnest(CAST(:ids AS varchar[]), CAST(:trys AS integer[]), CAST(:results AS text[]))"
         template = (
             f"{END}, result = ended.result FROM {ended} AS ended (id, trys, result) "
-            "WHERE job.id = ended.id AND job.trys = ended.trys AND job.status = 'running' RETURNING job.id, job.trys"
+            "WHERE job.id = ended.id AND job.trys = ended.trys AND job.status || '' = 'running' "
+            "RETURNING job.id, job.trys"
         )
         given = {
             "ids": [outcome.job.id for outcome in outcomes],

@@ -166,11 +166,12 @@ def test_the_claim_and_the_reclaim_use_their_index(app: App, engine: Engine) -> 
     store.init()
     fill(engine)
     run(engine, {"mysql": "ANALYZE TABLE job", "postgresql": "ANALYZE job", "sqlite": "ANALYZE"}[engine.dialect.name])
-    plans = explained(store, engine)
-    assert len(plans) == 2
-    for plan in plans:
+    claim, reclaim, *finish = explained(store, engine)
+    for plan in (claim, reclaim):
         assert any(name in plan for name in indexes(engine)), plan
         assert "Seq Scan" not in plan and "SCAN job" not in plan and "filesort" not in plan, plan
+    for plan in finish:
+        assert "job_pkey" in plan and "ix_job_running" not in plan, plan
     if engine.dialect.name in ROWS_READ:
         assert max(rows_read_by_claims(store, engine, 10)) <= 3 * 10
 
@@ -210,22 +211,25 @@ def rows_read_by_claims(store: SQLJobStore, engine: Engine, limit: int) -> list[
 
 
 def explained(store: SQLJobStore, engine: Engine) -> list[str]:
-    """Return how the database would run the SELECT of a claim and of a reclaim."""
+    """Return how the database would claim and reclaim, and how PostgreSQL would finish."""
     prefix = EXPLAIN[engine.dialect.name]
     plans: list[str] = []
 
     class Explaining:
-        """A connection that explains its first query instead of running it, and finds nothing."""
+        """A connection that explains what it is given instead of running it, and finds nothing."""
 
         def __init__(self, connection: object) -> None:
             self.dialect = connection.dialect  # type: ignore[attr-defined]
             self._connection = connection
 
         def execute(self, query: object, values: dict[str, object] | None = None) -> Explaining:
-            if values is not None:
-                query = query.element.bindparams(**values)  # type: ignore[attr-defined]
-            compiled = query.compile(engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
-            rows = self._connection.exec_driver_sql(prefix + str(compiled).replace("%%", "%"))  # type: ignore[attr-defined]
+            if values is None:
+                compiled = query.compile(engine, compile_kwargs={"literal_binds": True})  # type: ignore[attr-defined]
+                rows = self._connection.exec_driver_sql(prefix + str(compiled).replace("%%", "%"))  # type: ignore[attr-defined]
+            else:
+                clause = getattr(query, "element", query)
+                explaining = text(prefix + clause.text).bindparams(*clause._bindparams.values())
+                rows = self._connection.execute(explaining, values)  # type: ignore[attr-defined]
             # MySQL's column of the indexes that were considered says nothing.
             told = [[value for name, value in row._mapping.items() if name != "possible_keys"] for row in rows]
             plans.append("\n".join(" ".join(map(str, row)) for row in told))
@@ -234,8 +238,13 @@ def explained(store: SQLJobStore, engine: Engine) -> list[str]:
         def all(self) -> list[object]:
             return []
 
+        def __iter__(self) -> Iterator[object]:
+            return iter(())
+
     with engine.begin() as connection:
         explaining = Explaining(connection)
         store._statements.claim(explaining, 10, sorted(ACTIONS))  # type: ignore[arg-type]
         store._reclaim(explaining, 60, 100)  # type: ignore[arg-type]
+        if engine.dialect.name == "postgresql":
+            store._statements.finish(explaining, [Outcome(make_job(), "finished")])  # type: ignore[arg-type]
     return plans
