@@ -1,14 +1,14 @@
 """What tenants can ask for. Each function here is an action; its parameter's type says what is allowed.
 
-An action checks, writes rows in a status that ends with ``ing``, and enqueues a job: in one transaction, so that there
-is never a row without its job. Rows that exist already are locked first, instances before volumes, so that of two calls
-that race the second one sees what the first one did. The job does what takes time. Of several resources those that
-cannot do what is asked are reported, and the others go on.
+One that writes checks, puts rows into a status that ends with ``ing``, and enqueues a job: in one transaction, so that
+there is never a row without its job. Rows that exist already are locked first, instances before volumes, so that of two
+calls that race the second one sees what the first one did. Of several resources those that cannot do what is asked are
+reported, and the others go on. The job does what takes time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -23,11 +23,17 @@ from stratus.models import Instance, Resource, Volume
 Name = Annotated[str, Meta(max_length=100)]
 Count = Annotated[int, Meta(ge=1, le=10)]
 Some = Annotated[list[str], Meta(min_length=1, max_length=100)]
+Handler = Callable[..., dict[str, Any]]
 
 
 def project_id() -> str:
     """Return the caller's project; without a plugin that authenticates there is one for all."""
     return request.project_id or SYSTEM_PROJECT
+
+
+def writes(kind: str, *, idempotent: bool = False) -> Callable[[Handler], Handler]:
+    """Make an action of a function that writes: in one transaction, recorded as an operation on resources of a kind."""
+    return lambda handler: action(operation=(kind, f"{kind}Ids"), idempotent=idempotent)(transaction(handler))
 
 
 class CreateVolumes(Struct):
@@ -38,7 +44,7 @@ class CreateVolumes(Struct):
     name: Name = ""
 
 
-@action(operation=("volume", "volumeIds"), idempotent=True)
+@writes("volume", idempotent=True)
 def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
     return create("CreateVolumes", Volume, params.count, name=params.name, size=params.size)
@@ -50,7 +56,7 @@ class VolumeIds(Struct):
     volume_ids: Some
 
 
-@action(operation=("volume", "volumeIds"))
+@writes("volume")
 def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
     return change("DeleteVolumes", Volume, params.volume_ids, "deleting", from_=("available", "error"))
@@ -63,8 +69,7 @@ class AttachVolume(Struct):
     instance_id: str
 
 
-@action(operation=("volume", "volumeIds"))
-@transaction
+@writes("volume")
 def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
     instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
@@ -81,8 +86,7 @@ class DetachVolume(Struct):
     volume_id: str
 
 
-@action(operation=("volume", "volumeIds"))
-@transaction
+@writes("volume")
 def detach_volume(params: DetachVolume) -> dict[str, Any]:
     """Detach a volume from its instance, or from one that it could not be attached to."""
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
@@ -113,7 +117,7 @@ class CreateInstances(Struct):
     name: Name = ""
 
 
-@action(operation=("instance", "instanceIds"), idempotent=True)
+@writes("instance", idempotent=True)
 def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
     return create("CreateInstances", Instance, params.count, name=params.name, cpus=params.cpus, memory=params.memory)
@@ -125,19 +129,19 @@ class InstanceIds(Struct):
     instance_ids: Some
 
 
-@action(operation=("instance", "instanceIds"))
+@writes("instance")
 def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
     return change("StartInstances", Instance, params.instance_ids, "starting", from_=("stopped",))
 
 
-@action(operation=("instance", "instanceIds"))
+@writes("instance")
 def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
     return change("StopInstances", Instance, params.instance_ids, "stopping", from_=("active",))
 
 
-@action(operation=("instance", "instanceIds"))
+@writes("instance")
 def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
     return change("DeleteInstances", Instance, params.instance_ids, "deleting", from_=("active", "stopped", "error"))
@@ -152,11 +156,10 @@ class DescribeInstances(ListParams):
 @action
 def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
-    ids = params.instance_ids
-    return describe(Instance, params, "instanceSet", project_id=project_id(), ids=ids, verbose=with_volumes)
+    return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids, verbose=detailed)
 
 
-def with_volumes(instances: Sequence[Instance]) -> list[dict[str, Any]]:
+def detailed(instances: Sequence[Instance]) -> list[dict[str, Any]]:
     """Return instances as tenants see them, each with its volumes."""
     ids = [instance.id for instance in instances]
     volumes = session.scalars(select(Volume).where(Volume.instance_id.in_(ids)).order_by(Volume.id)).all()
@@ -164,13 +167,12 @@ def with_volumes(instances: Sequence[Instance]) -> list[dict[str, Any]]:
 
 
 def create(job: str, model: type[Resource], count: int, **values: object) -> dict[str, Any]:
-    """Write new resources, take them from the caller's quotas and enqueue their job: all of it, or nothing."""
+    """Write new resources, take them from the caller's quotas, and enqueue the job that builds them."""
     mine = {"project_id": project_id(), "status": "creating", **values}
     resources = [model(id=model.new_id(), **mine) for _ in range(count)]
-    with transaction():
-        consume_quota(project_id(), **{name: each * count for name, each in resources[0].quota.items()})
-        session.add_all(resources)
-        return start(job, resources)
+    consume_quota(project_id(), **{name: each * count for name, each in resources[0].quota.items()})
+    session.add_all(resources)
+    return start(job, resources)
 
 
 def change(

@@ -155,7 +155,8 @@ def test_of_several_volumes_those_that_can_be_deleted_go_on_in_one_job_and_the_o
     cloud.do("AttachVolume", volumeId=attached, instanceId=instance)
     data = cloud.call("DeleteVolumes", 5002, volumeIds=[second, attached, "vol-unknown", first])
     assert data["volumeIds"] == [second, first]
-    assert [(one["resourceId"], one["retCode"]) for one in data["failures"]] == [(attached, 4105), ("vol-unknown", 4104)]
+    failures = [(one["resourceId"], one["retCode"]) for one in data["failures"]]
+    assert failures == [(attached, 4105), ("vol-unknown", 4104)]
 
     assert cloud.app.store.get(data["jobId"]).resource_ids == [second, first]
     assert cloud.run(data["jobId"]) == "finished"
