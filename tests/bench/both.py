@@ -1,7 +1,8 @@
 """Sends a call to the two clouds of `clouds` and compares what they answer.
 
-Identifiers are random, so resources are called by labels, such as ``volume 1``, in the order in which they come up.
-Left out is what differs from run to run, and the wording of the libraries that validate.
+Identifiers are random, so resources are called by labels, such as ``volume 1``, in the order in which they come up; a
+list of resources that were created in one second has no order that could be compared. Left out is what differs from run
+to run, and the wording of the libraries that validate.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ def test_every_call_that_writes_is_recorded_also_one_that_is_refused(made):
     made.call("CreateVolumes", 4110, size=0)
     made.call("DeleteVolumes", 5002, volumeIds=["volume 1", "vol-unknown"])
     made.call("AttachVolume", 4104, volumeId="volume 1", instanceId="i-unknown")
-    made.call("DescribeVolumes")
+    made.call("DescribeVolumes", volumeIds=["volume 1"])
     recorded = [(action, json.loads(ids), code) for action, _, ids, _, code, _ in made.execute(OPERATIONS)]
     assert sorted(recorded) == [
         ("AttachVolume", [], 4104),
