@@ -6,6 +6,7 @@ import pytest
 
 from densefog_core.context import set_current_app
 from examples.stratus.tests.test_stratus import (
+    ONE_WINS,
     Cloud,
     race,
     test_of_calls_that_attach_one_volume_at_once_one_wins,  # noqa: F401 - collected here, too
@@ -28,7 +29,6 @@ def test_no_instance_is_deleted_under_a_volume_that_is_attached_at_the_same_time
         volume, instance = cloud.volume(), cloud.instance()
         attach = {"action": "AttachVolume", "volumeId": volume, "instanceId": instance}
         delete = {"action": "DeleteInstances", "instanceIds": [instance]}
-        assert race(cloud, attach, delete) == [0, 4105]
+        refusal = race(cloud, attach, delete)[1]
         cloud.app.run_jobs()
-        ended = {"attached": "active", "available": "deleted"}
-        assert cloud.status(instance) == ended[cloud.status(volume)]
+        assert (refusal, cloud.status(volume), cloud.status(instance)) in ONE_WINS

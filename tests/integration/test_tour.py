@@ -52,7 +52,8 @@ def test_an_instance_lives_its_life(cloud: str):
     attached = data(cloud, "AttachVolume", instanceId=instance_id, volumeId=volume_id)
     finished(cloud, attached["jobId"])
     refused = post(cloud, "DeleteInstances", instanceIds=[instance_id])
-    assert (refused["retCode"], refused["data"]["resourceId"]) == (4105, instance_id)
+    assert refused["retCode"] == 5001
+    assert [(one["resourceId"], one["retCode"]) for one in refused["data"]["failures"]] == [(instance_id, 4105)]
     for action, ids in (("DetachVolume", {"volumeId": volume_id}),
                         ("StopInstances", {"instanceIds": [instance_id]}),
                         ("DeleteInstances", {"instanceIds": [instance_id]}),
@@ -65,7 +66,7 @@ def test_bad_input_is_refused_before_any_row_is_written(cloud: str):
     before = data(cloud, "DescribeVolumes")["total"]
     for params in ({}, {"size": 0}, {"size": 1001}, {"size": "big"}, {"size": 1, "count": 11}):
         assert post(cloud, "CreateVolumes", **params)["retCode"] == 4110
-    assert post(cloud, "DeleteVolumes", volumeIds=["vol-nobodys"])["retCode"] == 4104
+    assert post(cloud, "AttachVolume", volumeId="vol-nobodys", instanceId="i-nobodys")["retCode"] == 4104
     assert data(cloud, "DescribeVolumes")["total"] == before
 
 

@@ -1,13 +1,14 @@
 """What tenants can ask for. Each function here is an action; its parameter's type says what is allowed.
 
-An action checks, writes rows in a status that ends with ``ing``, and enqueues a job: in one transaction, so that there
-is never a row without its job. Rows that exist already are locked first, instances before volumes, so that of two calls
-that race the second one sees what the first one did. The job does what takes time.
+One that writes checks, puts rows into a status that ends with ``ing``, and enqueues a job: in one transaction, so that
+there is never a row without its job. Rows that exist already are locked first, instances before volumes, so that of two
+calls that race the second one sees what the first one did. Of several resources those that cannot do what is asked are
+reported, and the others go on. The job does what takes time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -15,18 +16,24 @@ from sqlalchemy import select
 
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
-from densefog_plugins.models import Ids, ListParams, describe, session, transaction
+from densefog_plugins.models import Ids, ListParams, batch, describe, session, transaction
 from densefog_plugins.models.projects import consume_quota
-from stratus.models import Instance, Volume
+from stratus.models import Instance, Resource, Volume
 
 Name = Annotated[str, Meta(max_length=100)]
 Count = Annotated[int, Meta(ge=1, le=10)]
 Some = Annotated[list[str], Meta(min_length=1, max_length=100)]
+Handler = Callable[..., dict[str, Any]]
 
 
 def project_id() -> str:
     """Return the caller's project; without a plugin that authenticates there is one for all."""
     return request.project_id or SYSTEM_PROJECT
+
+
+def writes(kind: str, *, idempotent: bool = False) -> Callable[[Handler], Handler]:
+    """Make an action of a function that writes: in one transaction, recorded as an operation on resources of a kind."""
+    return lambda handler: action(operation=(kind, f"{kind}Ids"), idempotent=idempotent)(transaction(handler))
 
 
 class CreateVolumes(Struct):
@@ -37,16 +44,10 @@ class CreateVolumes(Struct):
     name: Name = ""
 
 
-@action(operation=("volume", "volumeIds"), idempotent=True)
-@transaction
+@writes("volume", idempotent=True)
 def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
-    consume_quota(project_id(), volumes=params.count, gigabytes=params.count * params.size)
-    volumes = [
-        Volume(id=Volume.new_id(), project_id=project_id(), status="creating", name=params.name, size=params.size)
-        for _ in range(params.count)
-    ]
-    return start("CreateVolumes", volumes, "volumeIds")
+    return create("CreateVolumes", Volume, params.count, name=params.name, size=params.size)
 
 
 class VolumeIds(Struct):
@@ -55,16 +56,10 @@ class VolumeIds(Struct):
     volume_ids: Some
 
 
-@action(operation=("volume", "volumeIds"))
-@transaction
+@writes("volume")
 def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
-    volumes = Volume.get_many(params.volume_ids, project_id=project_id(), lock=True)
-    for volume in volumes:
-        if volume.instance_id:
-            raise iaas_error.ResourceActionForbiden(volume.id)
-        volume.transition("deleting", from_=("available", "error"))
-    return start("DeleteVolumes", volumes, "volumeIds")
+    return change("DeleteVolumes", Volume, params.volume_ids, "deleting", from_=("available", "error"))
 
 
 class AttachVolume(Struct):
@@ -74,8 +69,7 @@ class AttachVolume(Struct):
     instance_id: str
 
 
-@action(operation=("volume", "volumeIds"))
-@transaction
+@writes("volume")
 def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
     instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
@@ -83,7 +77,7 @@ def attach_volume(params: AttachVolume) -> dict[str, Any]:
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
     volume.transition("attaching", from_=("available",))
     volume.instance_id = instance.id
-    return start("AttachVolumes", [volume], "volumeIds")
+    return start("AttachVolumes", [volume])
 
 
 class DetachVolume(Struct):
@@ -92,15 +86,14 @@ class DetachVolume(Struct):
     volume_id: str
 
 
-@action(operation=("volume", "volumeIds"))
-@transaction
+@writes("volume")
 def detach_volume(params: DetachVolume) -> dict[str, Any]:
     """Detach a volume from its instance, or from one that it could not be attached to."""
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
     if volume.instance_id is None:
         raise iaas_error.ResourceActionForbiden(volume.id)
     volume.transition("detaching", from_=("attached", "error"))
-    return start("DetachVolumes", [volume], "volumeIds")
+    return start("DetachVolumes", [volume])
 
 
 class DescribeVolumes(ListParams):
@@ -124,16 +117,10 @@ class CreateInstances(Struct):
     name: Name = ""
 
 
-@action(operation=("instance", "instanceIds"), idempotent=True)
-@transaction
+@writes("instance", idempotent=True)
 def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
-    consume_quota(project_id(), instances=params.count)
-    spec = {"name": params.name, "cpus": params.cpus, "memory": params.memory}
-    instances = [
-        Instance(id=Instance.new_id(), project_id=project_id(), status="creating", **spec) for _ in range(params.count)
-    ]
-    return start("CreateInstances", instances, "instanceIds")
+    return create("CreateInstances", Instance, params.count, name=params.name, cpus=params.cpus, memory=params.memory)
 
 
 class InstanceIds(Struct):
@@ -142,30 +129,22 @@ class InstanceIds(Struct):
     instance_ids: Some
 
 
-@action(operation=("instance", "instanceIds"))
-@transaction
+@writes("instance")
 def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
-    return change("StartInstances", locked(params), "starting", from_=("stopped",))
+    return change("StartInstances", Instance, params.instance_ids, "starting", from_=("stopped",))
 
 
-@action(operation=("instance", "instanceIds"))
-@transaction
+@writes("instance")
 def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
-    return change("StopInstances", locked(params), "stopping", from_=("active",))
+    return change("StopInstances", Instance, params.instance_ids, "stopping", from_=("active",))
 
 
-@action(operation=("instance", "instanceIds"))
-@transaction
+@writes("instance")
 def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
-    instances = locked(params)
-    # Only now: AttachVolume locks its instance, too, so no volume can come while the row is ours.
-    in_use = session.scalar(select(Volume.instance_id).where(Volume.instance_id.in_(params.instance_ids)).limit(1))
-    if in_use is not None:
-        raise iaas_error.ResourceActionForbiden(in_use)
-    return change("DeleteInstances", instances, "deleting", from_=("active", "stopped", "error"))
+    return change("DeleteInstances", Instance, params.instance_ids, "deleting", from_=("active", "stopped", "error"))
 
 
 class DescribeInstances(ListParams):
@@ -177,24 +156,41 @@ class DescribeInstances(ListParams):
 @action
 def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
-    return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids)
+    return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids, verbose=detailed)
 
 
-def locked(params: InstanceIds) -> list[Instance]:
-    """Return the caller's instances, locked until the transaction ends."""
-    return Instance.get_many(params.instance_ids, project_id=project_id(), lock=True)
+def detailed(instances: Sequence[Instance]) -> list[dict[str, Any]]:
+    """Return instances as tenants see them, each with its volumes."""
+    ids = [instance.id for instance in instances]
+    volumes = session.scalars(select(Volume).where(Volume.instance_id.in_(ids)).order_by(Volume.id)).all()
+    return [{**one.jsonable(), "volumes": [two for two in volumes if two.instance_id == one.id]} for one in instances]
 
 
-def change(job: str, instances: list[Instance], status: str, from_: Collection[str]) -> dict[str, Any]:
-    """Move locked instances to a status and enqueue the job that does it."""
-    for instance in instances:
-        instance.transition(status, from_=from_)
-    return start(job, instances, "instanceIds")
-
-
-def start(job: str, resources: Sequence[Volume | Instance], key: str) -> dict[str, Any]:
-    """Enqueue the job for resources, in the transaction that writes them."""
+def create(job: str, model: type[Resource], count: int, **values: object) -> dict[str, Any]:
+    """Write new resources, take them from the caller's quotas, and enqueue the job that builds them."""
+    mine = {"project_id": project_id(), "status": "creating", **values}
+    resources = [model(id=model.new_id(), **mine) for _ in range(count)]
+    consume_quota(project_id(), **{name: each * count for name, each in resources[0].quota.items()})
     session.add_all(resources)
+    return start(job, resources)
+
+
+def change(
+    job: str, model: type[Resource], ids: Sequence[str], status: str, from_: Collection[str]
+) -> dict[str, Any]:
+    """Move the caller's resources to a status and enqueue one job for those that can be moved; report the others."""
+
+    def move(resource_id: str) -> None:
+        resource = model.get(resource_id, project_id=project_id(), lock=True)
+        if status == "deleting":
+            resource.must_be_free()
+        resource.transition(status, from_=from_)
+
+    return batch(ids, move, f"{model.__tablename__}Ids", job=job, project_id=project_id())
+
+
+def start(job: str, resources: Sequence[Resource]) -> dict[str, Any]:
+    """Enqueue the job for resources, in the transaction that writes them."""
     ids = [resource.id for resource in resources]
     job_id = enqueue(job, {"resource_ids": ids}, project_id=project_id())
-    return {"jobId": job_id, key: ids}
+    return {"jobId": job_id, f"{resources[0].__tablename__}Ids": ids}

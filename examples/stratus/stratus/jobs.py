@@ -1,16 +1,16 @@
-"""What takes time.
+"""What takes time. A function here asks the provider for one thing, once for each resource; `moves` makes a job of it.
 
-A job may be interrupted at any line and run again from the first one, so three rules hold for each job here:
+A job may be interrupted at any line and run again from the first one, so three rules hold:
 
 - it works only on resources that are still in its own ``-ing`` status: what an earlier try got done is not done again;
-- each step can be repeated, even when nobody knows whether it was carried out;
+- what it asks the provider for can be asked for again, even when nobody knows whether it was carried out;
 - no transaction is open while the provider is asked, which can take minutes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 from densefog_core import job
 from densefog_core.jobs import Job
@@ -19,113 +19,106 @@ from densefog_plugins.models.projects import release_quota
 from stratus.models import Instance, Volume
 from stratus.provider import provider
 
-Model = type[Volume] | type[Instance]
+R = TypeVar("R", Volume, Instance)
 Params = dict[str, Any]
 
 
-def waiting(model: Model, params: Params, status: str) -> list[Any]:
-    """Return the job's resources that still are in ``status``."""
-    with transaction():
-        return [one for one in model.get_many(params["resource_ids"], lock=True) if one.status == status]
+class moves(Generic[R]):
+    """Makes a job that moves resources from one status to another; the function asks the provider for one of them.
 
+    The job is tried 5 times, ever later; after the last failure its resources are in ``error``, not busy for ever. Its
+    timeout ends a try when the provider never is done.
 
-def settle(model: Model, params: Params, before: str, after: str) -> list[Any]:
-    """Move the job's resources that still are in status ``before`` to the one that ends the job; return these."""
-    with transaction():
-        resources = waiting(model, params, before)
-        for resource in resources:
-            resource.transition(after)
-    return resources
+    Args:
+        model: the class of the resources.
+        before: the ``-ing`` status that the action has put them into.
+        after: the status of those that the provider is done with; ``deleted`` ones give their quota back.
+        **values: what else is true of them then.
+    """
 
+    def __init__(self, model: type[R], before: str, after: str, **values: object) -> None:
+        self.model: type[R] = model
+        self.kind, self.before, self.after, self.values = model.__tablename__, before, after, values
 
-def finish(model: Model, params: Params, before: str, after: str, **values: object) -> None:
-    """Do the same with each as soon as the provider is done with it; the job's timeout ends this when it never is."""
-    kind = model.__tablename__
+    def __call__(self, step: Callable[[R], object]) -> Callable[[Params], Params]:
+        """Make the job."""
 
-    def ask(resources: Sequence[Any]) -> dict[str, str | None]:
-        return {one.id: after if provider().is_ready(kind, one.id) else before for one in resources}
+        def run(params: Params) -> Params:
+            ids = params["resource_ids"]
+            for resource in self.waiting(ids):
+                step(resource)
+            reconcile(self.model, ids, self.ask, only=[self.before], settled=self.settled, interval=0.1)
+            return {f"{self.kind}Ids": ids}
 
-    def settled(resource: Any, state: str) -> None:  # noqa: ANN401
-        for name, value in values.items():
+        run.__name__, run.__doc__ = step.__name__, step.__doc__
+        return job(try_max=5, try_period=2, timeout=300, on_last_failure=self.give_up)(run)
+
+    def waiting(self, ids: Sequence[str]) -> list[R]:
+        """Return those of the resources that still wait for this job."""
+        with transaction():
+            return [one for one in self.model.get_many(ids, lock=True) if one.status == self.before]
+
+    def ask(self, resources: Sequence[R]) -> dict[str, str | None]:
+        """Return the status of each resource, as far as the provider is with it."""
+        is_done = provider().is_gone if self.after == "deleted" else provider().is_ready
+        return {one.id: self.after if is_done(self.kind, one.id) else self.before for one in resources}
+
+    def settled(self, resource: R, status: str) -> None:
+        """Write what else is true of a resource when its status is written."""
+        for name, value in self.values.items():
             setattr(resource, name, value)
+        if status == "deleted":
+            release_quota(resource.project_id, **resource.quota)
 
-    reconcile(model, params["resource_ids"], ask, only=[before], settled=settled, interval=0.1)
-
-
-def policy(model: Model, status: str) -> dict[str, Any]:
-    """Return how a job is tried: 5 times, ever later; after the last failure its resources are in error, not busy."""
-
-    def give_up(ended: Job) -> None:
-        settle(model, ended.params, status, "error")
-
-    return {"try_max": 5, "try_period": 2, "timeout": 300, "on_last_failure": give_up}
+    def give_up(self, ended: Job) -> None:
+        """Say of what still waits for the job that it is broken, in the transaction that ends the job."""
+        for resource in self.waiting(ended.resource_ids):
+            resource.transition("error")
 
 
-@job(**policy(Volume, "creating"))
-def create_volumes(params: Params) -> dict[str, Any]:
+@moves(Volume, "creating", "available")
+def create_volumes(volume: Volume) -> None:
     """Build volumes."""
-    for volume in waiting(Volume, params, "creating"):
-        provider().create("volume", volume.id, size=volume.size)
-    finish(Volume, params, "creating", "available")
-    return {"volumeIds": params["resource_ids"]}
+    provider().create("volume", volume.id, size=volume.size)
 
 
-@job(**policy(Volume, "deleting"))
-def delete_volumes(params: Params) -> None:
+@moves(Volume, "deleting", "deleted")
+def delete_volumes(volume: Volume) -> None:
     """Remove volumes."""
-    for volume in waiting(Volume, params, "deleting"):
-        provider().delete("volume", volume.id)
-    with transaction():
-        for volume in settle(Volume, params, "deleting", "deleted"):
-            release_quota(volume.project_id, volumes=1, gigabytes=volume.size)
+    provider().delete("volume", volume.id)
 
 
-@job(**policy(Volume, "attaching"))
-def attach_volumes(params: Params) -> None:
+@moves(Volume, "attaching", "attached")
+def attach_volumes(volume: Volume) -> None:
     """Plug volumes into the instances that their rows name."""
-    for volume in waiting(Volume, params, "attaching"):
-        provider().update("volume", volume.id, instance=volume.instance_id)
-    finish(Volume, params, "attaching", "attached")
+    provider().update("volume", volume.id, instance=volume.instance_id)
 
 
-@job(**policy(Volume, "detaching"))
-def detach_volumes(params: Params) -> None:
+@moves(Volume, "detaching", "available", instance_id=None)
+def detach_volumes(volume: Volume) -> None:
     """Unplug volumes."""
-    for volume in waiting(Volume, params, "detaching"):
-        provider().update("volume", volume.id, instance=None)
-    finish(Volume, params, "detaching", "available", instance_id=None)
+    provider().update("volume", volume.id, instance=None)
 
 
-@job(**policy(Instance, "creating"))
-def create_instances(params: Params) -> dict[str, Any]:
+@moves(Instance, "creating", "active")
+def create_instances(instance: Instance) -> None:
     """Build instances."""
-    for instance in waiting(Instance, params, "creating"):
-        provider().create("instance", instance.id, cpus=instance.cpus, memory=instance.memory, power="on")
-    finish(Instance, params, "creating", "active")
-    return {"instanceIds": params["resource_ids"]}
+    provider().create("instance", instance.id, cpus=instance.cpus, memory=instance.memory, power="on")
 
 
-@job(**policy(Instance, "starting"))
-def start_instances(params: Params) -> None:
+@moves(Instance, "starting", "active")
+def start_instances(instance: Instance) -> None:
     """Switch instances on."""
-    for instance in waiting(Instance, params, "starting"):
-        provider().update("instance", instance.id, power="on")
-    finish(Instance, params, "starting", "active")
+    provider().update("instance", instance.id, power="on")
 
 
-@job(**policy(Instance, "stopping"))
-def stop_instances(params: Params) -> None:
+@moves(Instance, "stopping", "stopped")
+def stop_instances(instance: Instance) -> None:
     """Switch instances off."""
-    for instance in waiting(Instance, params, "stopping"):
-        provider().update("instance", instance.id, power="off")
-    finish(Instance, params, "stopping", "stopped")
+    provider().update("instance", instance.id, power="off")
 
 
-@job(**policy(Instance, "deleting"))
-def delete_instances(params: Params) -> None:
+@moves(Instance, "deleting", "deleted")
+def delete_instances(instance: Instance) -> None:
     """Remove instances."""
-    for instance in waiting(Instance, params, "deleting"):
-        provider().delete("instance", instance.id)
-    with transaction():
-        for instance in settle(Instance, params, "deleting", "deleted"):
-            release_quota(instance.project_id, instances=1)
+    provider().delete("instance", instance.id)

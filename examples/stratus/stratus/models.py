@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from densefog_plugins.models import ResourceModel, Timestamps
+from densefog_core import iaas_error
+from densefog_plugins.models import ResourceModel, Timestamps, session
 
 
 class Volume(Timestamps, ResourceModel):
@@ -24,6 +25,16 @@ class Volume(Timestamps, ResourceModel):
     name: Mapped[str] = mapped_column(String(100), default="")
     size: Mapped[int]
     instance_id: Mapped[str | None] = mapped_column(String(32), index=True)
+
+    @property
+    def quota(self) -> dict[str, int]:
+        """What it takes of its project's quotas."""
+        return {"volumes": 1, "gigabytes": self.size}
+
+    def must_be_free(self) -> None:
+        """Raise ResourceActionForbiden while an instance has it."""
+        if self.instance_id is not None:
+            raise iaas_error.ResourceActionForbiden(self.id)
 
     def jsonable(self) -> dict[str, Any]:
         """Return the volume as tenants see it."""
@@ -52,6 +63,16 @@ class Instance(Timestamps, ResourceModel):
     cpus: Mapped[int]
     memory: Mapped[int]
 
+    @property
+    def quota(self) -> dict[str, int]:
+        """What it takes of its project's quotas."""
+        return {"instances": 1}
+
+    def must_be_free(self) -> None:
+        """Raise ResourceActionForbiden while it has volumes; locked, as AttachVolume locks it, it can get none."""
+        if session.scalar(select(Volume.id).where(Volume.instance_id == self.id).limit(1)) is not None:
+            raise iaas_error.ResourceActionForbiden(self.id)
+
     def jsonable(self) -> dict[str, Any]:
         """Return the instance as tenants see it."""
         return {
@@ -62,3 +83,6 @@ class Instance(Timestamps, ResourceModel):
             "status": self.status,
             "created": self.created,
         }
+
+
+Resource = Volume | Instance

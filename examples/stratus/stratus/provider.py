@@ -86,6 +86,10 @@ class Provider:
         """
         return bool(self.get(kind, thing_id)["ready_at"] <= time.time())
 
+    def is_gone(self, kind: str, thing_id: str) -> bool:
+        """Return whether there is no such thing."""
+        return not self._file(kind, thing_id).exists()
+
     def ids(self, kind: str) -> list[str]:
         """Return the ids of everything of a kind."""
         return sorted(path.stem for path in (self.root / kind).glob("*.json"))

@@ -109,6 +109,8 @@ def bodies(schema: dict[str, Any], owned: dict[str, list[str]]) -> Iterator[dict
             everything[name] = ids if name.endswith("s") else ids[0]
     if "searchWord" in properties:
         yield needed | {"searchWord": MARK}
+    if "verbose" in properties:
+        yield needed | {"verbose": True}
     yield everything
 
 
@@ -151,6 +153,21 @@ def test_no_action_leaks_or_changes_what_is_another_tenants(
         assert everything_of(victim, owned) == before, action
         forget(intruder)
     assert calls > 40
+
+
+@pytest.mark.parametrize(("hidden", "code"), [(False, 4103), (True, 4104)])
+def test_anothers_volume_is_one_failure_of_a_batch(
+    app: TestApp, victim: Tenant, intruder: Tenant, owned: dict[str, list[str]], hidden: bool, code: int
+) -> None:
+    app.config.apply(hide_foreign_resources=hidden)
+    [mine], theirs = intruder.do("CreateVolumes", size=1)["volumeIds"], owned["volume"][0]
+    before = everything_of(victim, owned)
+    reply = intruder.call("DeleteVolumes", volumeIds=[theirs, mine])
+    [failure] = reply["data"]["failures"]
+    assert (reply["retCode"], reply["data"]["volumeIds"]) == (5002, [mine])
+    assert (failure["resourceId"], failure["retCode"]) == (theirs, code)
+    app.run_jobs()
+    assert everything_of(victim, owned) == before
 
 
 def forget(tenant: Tenant) -> None:
