@@ -164,7 +164,7 @@ class Dispatcher:
             resource_key="resourceIds" if spec is None else spec.resource_key,
             map_error=self._app.map_error,
         )
-        if answer.ret_code >= INTERNAL_CODE or not answer.expected:
+        if answer.is_fault:
             _logger.error("action %s failed\n%s", request.action or "-", stack(exc))
         return error_reply(answer.ret_code, answer.message, answer.data, request.context_id, pretty=pretty)
 

@@ -31,13 +31,14 @@ class ErrorAnswer:
         ret_code: the number.
         message: the text.
         data: ``exceptionTag`` and what the error is about.
-        expected: whether the error has a place in the table; the others belong in the log with their traceback.
+        is_fault: whether the fault is this side's, so that the traceback belongs in the log; a batch's is, when that of
+            one of its failures is.
     """
 
     ret_code: int
     message: str
     data: dict[str, Any]
-    expected: bool
+    is_fault: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,15 @@ class ErrorTable:
             known = _mapped(error, map_error) or error
             entry = self._entry(type(known))
         code, message, data = self._describe(known, entry)
+        codes = [code]
         if isinstance(known, ActionsPartialSuccessError):
             failures = [self._failure(one, map_error) for one in known.exceptions]
+            codes = [failure["retCode"] for failure in failures] or codes
             data |= {"jobId": known.job_id, resource_key: known.results, "failures": failures}
         data["exceptionTag"] = context_id
         if debug:
             data["exceptionStr"] = stack(known)
-        return ErrorAnswer(code, message, data, entry is not None)
+        return ErrorAnswer(code, message, data, any(one >= INTERNAL_CODE for one in codes))
 
     def _entry(self, kind: type[BaseException]) -> _Entry | None:
         try:

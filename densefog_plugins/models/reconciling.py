@@ -110,6 +110,8 @@ def reconcile(
             done |= fresh
             if fresh and current_job:
                 current_job.progress({"done": len(done), "total": len(resource_ids)})
+            if len(fresh) == len(busy):
+                return {"resourceIds": list(done), "states": done}
     left = ", ".join(f"{one.id} ({one.status})" for one in _busy(model, resource_ids, only))
     if not left:
         return {"resourceIds": list(done), "states": done}

@@ -31,7 +31,7 @@ class ProviderSlow(ProviderDown):
 
 def test_an_unknown_exception_tells_the_client_nothing(table):
     answer = table.answer(ProviderDown("password=hunter2 at 10.0.0.1"), context_id="ctx-1")
-    assert (answer.ret_code, answer.expected) == (5000, False)
+    assert (answer.ret_code, answer.is_fault) == (5000, True)
     assert answer.data == {"exceptionTag": "ctx-1"}
     assert "10.0.0.1" not in answer.message
 
@@ -106,13 +106,20 @@ def test_a_partial_success_says_what_became_of_each(table):
         "job-1",
     )
     answer = table.answer(error, resource_key="volumeIds")
-    assert answer.ret_code == 5002
+    assert (answer.ret_code, answer.is_fault) == (5002, True)
     assert answer.data["volumeIds"] == ["vol-1"]
     assert answer.data["jobId"] == "job-1"
     assert [(one["resourceId"], one["retCode"]) for one in answer.data["failures"]] == [
         ("vol-2", 4105),
         ("vol-3", 5000),
     ]
+
+
+def test_a_batch_that_failed_by_what_its_client_asked_for_is_no_fault_of_ours(table):
+    busy = [{"exception": iaas_error.ResourceIsBusy("vol-2"), "volume_id": "vol-2"}]
+    for results, code in ((["vol-1"], 5002), ([], 5001)):
+        answer = table.answer(iaas_error.ActionsPartialSuccessError(busy, results))
+        assert (answer.ret_code, answer.is_fault) == (code, False)
 
 
 def test_the_failures_of_a_batch_are_mapped_by_hooks_too(table):

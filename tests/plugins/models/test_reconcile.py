@@ -17,7 +17,7 @@ from densefog_plugins.models.database import database
 from densefog_plugins.models.reconciling import reconcile, reconciles
 from densefog_plugins.models.sessions import close_session
 from densefog_plugins.models.waiter import pauses, wait_deleted, wait_for
-from tests.plugins.models.cloud import A, Disk, add, status_of
+from tests.plugins.models.cloud import A, Disk, add, statements, status_of
 
 FAST = {"interval": 0.001, "max_interval": 0.002, "timeout": 0.2}
 
@@ -81,6 +81,14 @@ def test_resources_are_asked_for_until_none_is_busy(app: TestApp, provider: Prov
     assert (status_of(slow), status_of(quick)) == ("available", "available")
 
 
+def test_nobody_waits_once_the_last_one_is_settled(app: TestApp, provider: Provider) -> None:
+    one = busy(provider, "available")
+    with statements(app) as seen:
+        reconcile(Disk, [one], provider.ask, **FAST)
+    # After the row was written nothing is looked for again.
+    assert seen[-1].startswith("UPDATE"), seen
+
+
 def test_what_is_not_busy_is_not_asked_for(app: TestApp, provider: Provider) -> None:
     (one,) = add()
     assert reconcile(Disk, [one, "dsk-none"], provider.ask, **FAST) == {"resourceIds": [], "states": {}}
@@ -110,7 +118,7 @@ def test_what_stays_busy_is_a_timeout_that_names_it(app: TestApp, provider: Prov
     one = busy(provider, "creating")
     with pytest.raises(iaas_error.WaitObjectTimeout, match=one):
         reconcile(Disk, [one], provider.ask, **FAST)
-    assert len(provider.asked) > 10
+    assert len(provider.asked) > 1
     assert status_of(one) == "creating"
 
 
