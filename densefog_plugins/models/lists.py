@@ -34,7 +34,7 @@ def describe(
     total: bool = True,
     verbose: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return one page of a list as clients see it, in two statements at most.
+    """Return one page of a list as clients see it, in one statement; in two when it is an empty one behind the last.
 
     Args:
         model: a class of resources, or any mapped class that has ``id``, and ``created`` or not.
@@ -52,10 +52,14 @@ def describe(
     """
     conditions = list(_conditions(model, params, project_id, ids, where))
     page: dict[str, Any] = {"limit": params.limit, "offset": params.offset}
-    if total and params.next_token is None:
-        page["total"] = current_session().scalar(select(func.count()).select_from(model).where(*conditions))
-    found = current_session().scalars(_page(model, params, conditions)).all()
-    rows: Sequence[Any] = found[: params.limit]
+    query = _page(model, params, conditions)
+    if total := total and params.next_token is None:
+        count = select(func.count()).select_from(model).where(*conditions).correlate(None)
+        query = query.add_columns(count.scalar_subquery())
+    found = current_session().execute(query).all()
+    if total:
+        page["total"] = found[0][1] if found else current_session().scalar(count) if params.offset else 0
+    rows: Sequence[Any] = [row[0] for row in found[: params.limit]]
     if len(found) > params.limit:
         page["nextToken"] = _token(_key(model, rows[-1]), reverse=params.reverse)
     page[name] = verbose(rows) if verbose is not None and params.verbose else rows
