@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import sqlalchemy
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, text
 
-from tests.databases import Server
+from tests.databases import Server, connected
 
 #: A line of PostgreSQL's log, whose process sent what.
 _LINE = re.compile(r"\[(\d+)\] LOG:  (?:statement|execute [^:]+): (.+)")
@@ -21,9 +20,8 @@ Sent = Callable[[], Counter[str]]
 @contextmanager
 def sent_by_others(server: Server) -> Iterator[Sent]:
     """Note what is sent in the block; gives what tells how often which statement has come, also a ping."""
-    url = server.url(server.administration)
-    engine = sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as mine, (_postgresql if server.kind == "postgresql" else _mysql)(server, mine) as sent:
+    noted = _postgresql if server.kind == "postgresql" else _mysql
+    with connected(server.url(server.administration)) as mine, noted(server, mine) as sent:
         yield sent
 
 
