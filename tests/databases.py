@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import NullPool
+from sqlalchemy import Connection, NullPool
 from sqlalchemy.exc import OperationalError
 
 KINDS = ("sqlite", "mariadb", "postgresql")
@@ -118,9 +118,7 @@ class Server(ABC):
 
     def execute(self, *statements: str) -> None:
         """Run statements as its administrator."""
-        url = self.url(self.administration)
-        engine = sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with connected(self.url(self.administration)) as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 
@@ -278,6 +276,14 @@ def param(kind: str, *marks: pytest.MarkDecorator) -> Any:
 #: With the one that is not everywhere, for tests that are about the database and do not take long.
 EVERY_KIND = (*KINDS, param("mysql"))
 SERVER_KINDS = EVERY_KIND[1:]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A connection for the block that commits each statement."""
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
 
 
 @contextmanager

@@ -7,11 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import sqlalchemy
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, text
 
-from tests.databases import Server
+from tests.databases import Server, connected
 
+#: What makes a server note every statement, and what ends that.
+_MYSQL = (
+    ["SET GLOBAL log_output = 'TABLE'", "TRUNCATE mysql.general_log", "SET GLOBAL general_log = ON"],
+    ["SET GLOBAL general_log = OFF"],
+)
+_POSTGRESQL = (
+    ["ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()"],
+    ["ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()"],
+)
 #: A line of PostgreSQL's log, whose process sent what.
 _LINE = re.compile(r"\[(\d+)\] LOG:  (?:statement|execute [^:]+): (.+)")
 
@@ -21,30 +29,28 @@ Sent = Callable[[], Counter[str]]
 @contextmanager
 def sent_by_others(server: Server) -> Iterator[Sent]:
     """Note what is sent in the block; gives what tells how often which statement has come, also a ping."""
-    url = server.url(server.administration)
-    engine = sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as mine, (_postgresql if server.kind == "postgresql" else _mysql)(server, mine) as sent:
-        yield sent
+    begin, end = _POSTGRESQL if server.kind == "postgresql" else _MYSQL
+    with connected(server.url(server.administration)) as mine:
+        sent = _in_postgresqls_log(server, mine) if server.kind == "postgresql" else _in_mysqls_log(mine)
+        for statement in begin:
+            mine.execute(text(statement))
+        try:
+            yield sent
+        finally:
+            for statement in end:
+                mine.execute(text(statement))
 
 
-@contextmanager
-def _mysql(server: Server, mine: Connection) -> Iterator[Sent]:
+def _in_mysqls_log(mine: Connection) -> Sent:
     def sent() -> Counter[str]:
         what = "SELECT command_type, CONVERT(argument USING utf8mb4) FROM mysql.general_log"
         rows = mine.execute(text(f"{what} WHERE thread_id != CONNECTION_ID()"))
         return Counter(argument if kind == "Query" else kind for kind, argument in rows)
 
-    mine.execute(text("SET GLOBAL log_output = 'TABLE'"))
-    mine.execute(text("TRUNCATE mysql.general_log"))
-    mine.execute(text("SET GLOBAL general_log = ON"))
-    try:
-        yield sent
-    finally:
-        mine.execute(text("SET GLOBAL general_log = OFF"))
+    return sent
 
 
-@contextmanager
-def _postgresql(server: Server, mine: Connection) -> Iterator[Sent]:
+def _in_postgresqls_log(server: Server, mine: Connection) -> Sent:
     log, pid = server.folder / "log", mine.scalar(text("SELECT pg_backend_pid()"))
     begin = log.stat().st_size
 
@@ -52,10 +58,4 @@ def _postgresql(server: Server, mine: Connection) -> Iterator[Sent]:
         lines = _LINE.findall(log.read_bytes()[begin:].decode())
         return Counter(statement for sender, statement in lines if int(sender) != pid)
 
-    mine.execute(text("ALTER SYSTEM SET log_statement = 'all'"))
-    mine.execute(text("SELECT pg_reload_conf()"))
-    try:
-        yield sent
-    finally:
-        mine.execute(text("ALTER SYSTEM RESET log_statement"))
-        mine.execute(text("SELECT pg_reload_conf()"))
+    return sent

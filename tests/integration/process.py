@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,6 +135,26 @@ def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Compl
         text=True,
         timeout=PATIENCE,
     )
+
+
+def init_database(url: str) -> None:
+    """Make the tables of all that is installed."""
+    done = run(*DENSEFOG, "db", "init", DB_URL=url)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def serving(url: str, routes: str) -> Iterator[str]:
+    """Serve actions of the tests and what is installed, on a new database; gives the address."""
+    init_database(url)
+    with tempfile.TemporaryDirectory() as folder:
+        process = Process(
+            *SERVE, "api", routes, "--port", "0", cwd=Path(folder), DB_URL=url, PYTHONPATH=str(ROOT)
+        )
+        try:
+            yield process.address()
+        finally:
+            process.end()
 
 
 def megabytes(pid: int, kind: str = "Rss") -> float:

@@ -1,6 +1,7 @@
-"""densefog with two jobs, as a worker: ``python -m tests.bench.peers.densefog_app``; the database is ``DB_URL``."""
+"""densefog with three jobs, as a worker: ``python -m tests.bench.peers.densefog_app``; the database is ``DB_URL``."""
 
 import os
+import time
 
 from densefog_core import config, hookimpl
 from densefog_core.app import App
@@ -17,6 +18,7 @@ class Jobs:
     def densefog_register_jobs(self, registry):
         registry.add("Noop", lambda: None)
         registry.add("Wait", wait)
+        registry.add("Now", lambda: time.monotonic())
 
 
 def make_app():

@@ -15,6 +15,7 @@ from densefog_plugins.models.database import database
 from densefog_plugins.models.dialects import MySQL
 from densefog_plugins.models.jobtable import job, to_row
 from densefog_plugins.models.store import SQLJobStore
+from tests.databases import connected
 from tests.plugins.models.stores import ACTIONS, EXPLAIN, Harness, make_app, make_job
 
 #: As the contract has it, and nothing else.
@@ -118,6 +119,17 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
         SQLJobStore(app).check()
     assert "hunter2" not in str(caught.value) and "\n" not in str(caught.value)
     database(app).close()
+
+
+def test_a_user_with_a_password_logs_in_over_tcp(innodb_url: str) -> None:
+    """MySQL's own way of it, ``caching_sha2_password``, is a plugin of MariaDB's client library."""
+    with connected(innodb_url) as connection:
+        connection.execute(text("CREATE USER 'acme'@'%' IDENTIFIED BY 'hunter2'"))
+        connection.execute(text("GRANT ALL ON *.* TO 'acme'@'%'"))
+        app = make_app(innodb_url.replace("root@", "acme:hunter2@"))
+        assert SQLJobStore(app).init() == ["created table job"]
+        database(app).close()
+        connection.execute(text("DROP USER 'acme'@'%'"))
 
 
 def test_a_small_character_set_is_warned_of_and_its_refusal_is_told_apart(innodb_url: str) -> None:

@@ -7,13 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from tests.databases import SERVER_KINDS, Server
+from tests.databases import SERVER_KINDS, Server, connected
+from tests.integration.process import data, eventually, serving
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,6 +44,31 @@ def test_twenty_statements_wait_together_and_leave_the_loop_free(server: Server,
     with server.database() as url:
         measured = measure("together", url, when)
     assert measured["seconds"] < 2
+
+
+def test_twenty_requests_wait_in_the_database_while_their_process_answers(server: Server) -> None:
+    """From the first request on, over HTTP: no connecting, importing or collecting of garbage holds the loop."""
+    with server.database() as url, serving(url, "tests.plugins.models.waiting_actions:ROUTES") as address:
+        data(address, "Late")
+        with ThreadPoolExecutor(20) as threads, locked(url) as waiting:
+            requests = [threads.submit(data, address, "Lock") for _ in range(20)]
+            eventually(lambda: waiting() == 20, "a wait of each request")
+            late = data(address, "Late")
+            assert not any(request.done() for request in requests)
+        assert [request.result() for request in requests] == [{}] * 20
+    # A loop that waits in C is late by all of the time; these milliseconds are its own work for twenty at once.
+    assert late["cpu"] < 50
+
+
+@contextmanager
+def locked(url: str) -> Iterator[Callable[[], int]]:
+    """Hold what the action ``Lock`` waits for; gives what counts those who wait."""
+    take, waiting = "GET_LOCK('densefog', 9)", "information_schema.processlist WHERE state = 'User lock'"
+    if url.startswith("postgresql"):
+        take, waiting = "pg_advisory_lock(1)", "pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with connected(url) as mine:
+        mine.execute(text(f"SELECT {take}"))
+        yield lambda: mine.scalar(text(f"SELECT count(*) FROM {waiting}")) or 0
 
 
 def test_connecting_imports_nothing_for_which_two_threads_could_wait_for_ever(server: Server) -> None:
@@ -88,7 +117,7 @@ def test_a_server_that_stops_answering_is_given_up_and_found_again(server: Serve
     # A ping and a connection each, at most.
     assert 0.9 < measured["pooled"] < 8
     assert measured["native"] < 8
-    assert measured["stall"] < 0.3
+    assert measured["late"] < 300
     assert measured["answer"] == 42
 
 
@@ -117,5 +146,5 @@ def test_a_mysql_connection_is_one_greenlets_and_works_in_threads_and_with_sever
 
 def test_waiting_for_sqlites_lock_leaves_the_loop_free(tmp_path: Path) -> None:
     measured = measure("sqlite", f"sqlite:///{tmp_path}/jobs.db")
-    assert measured["stall"] < 0.4
+    assert measured["late"] < 400
     assert measured["rows"] == 5

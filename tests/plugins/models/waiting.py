@@ -26,6 +26,7 @@ from sqlalchemy import Engine, text  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from densefog_plugins.models.engine import create_engine  # noqa: E402
+from tests.ticks import Ticks  # noqa: E402
 
 
 def sleeping(engine: Engine, seconds: float) -> Any:
@@ -43,26 +44,6 @@ def ask(engine: Engine, number: int = 42) -> int:
 def wait(engine: Engine, seconds: float) -> None:
     with engine.connect() as connection:
         connection.execute(sleeping(engine, seconds))
-
-
-class Stall:
-    """Measures the longest time for which the loop was not free."""
-
-    def __enter__(self) -> Stall:
-        self.longest = 0.0
-        self._greenlet = gevent.spawn(self._tick)
-        gevent.sleep(0.01)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._greenlet.kill()
-
-    def _tick(self) -> None:
-        last = time.perf_counter()
-        while True:
-            gevent.sleep(0.001)
-            now = time.perf_counter()
-            self.longest, last = max(self.longest, now - last), now
 
 
 def seconds_of(function: Callable[[], object]) -> float:
@@ -85,9 +66,7 @@ def together(engine: Engine) -> dict[str, Any]:
         gevent.joinall([gevent.spawn(wait, engine, 0.2) for _ in range(20)], raise_error=True)
 
     connecting = seconds_of(all_wait)
-    with Stall() as stall:
-        seconds = seconds_of(all_wait)
-    return {"connecting": connecting, "seconds": seconds, "stall": stall.longest}
+    return {"connecting": connecting, "seconds": seconds_of(all_wait)}
 
 
 def interrupted(engine: Engine) -> dict[str, Any]:
@@ -145,12 +124,12 @@ def stopped(engine: Engine) -> dict[str, Any]:
     ask(native)
     print("ready", flush=True)
     sys.stdin.readline()
-    with Stall() as stall:
+    with Ticks() as ticks:
         other = gevent.get_hub().threadpool.spawn(fails_after, native)
-        outcome = {"pooled": fails_after(engine), "native": other.get()}
+        outcome = {"pooled": fails_after(engine), "native": other.get(), "late": ticks.take().own}
     print("stopped", flush=True)
     sys.stdin.readline()
-    return {**outcome, "stall": stall.longest, "answer": ask(engine)}
+    return {**outcome, "answer": ask(engine)}
 
 
 def fails_after(engine: Engine) -> float | None:
@@ -215,12 +194,13 @@ def sqlite(engine: Engine) -> dict[str, Any]:
         with engine.begin() as connection:
             connection.execute(text("INSERT INTO t VALUES (1)"))
 
-    with native.begin(), Stall() as stall:
+    with native.begin(), Ticks() as ticks:
         waiting = [gevent.spawn(add) for _ in range(5)]
         gevent.sleep(0.5)
+        late = ticks.take().own
     gevent.joinall(waiting, raise_error=True)
     with engine.connect() as connection:
-        return {"stall": stall.longest, "rows": connection.scalar(text("SELECT count(*) FROM t"))}
+        return {"late": late, "rows": connection.scalar(text("SELECT count(*) FROM t"))}
 
 
 if __name__ == "__main__":
