@@ -57,7 +57,7 @@ class Server(ABC):
         self._found = self.find()
         self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = 0
         # A short path: the name of a unix socket has 107 bytes at most.
         self.folder = Path(tempfile.mkdtemp(prefix="densefog-"))
         if os.geteuid() == 0:
@@ -85,6 +85,8 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        # Not earlier: while its data folder is made, which takes seconds, a client could be given the port.
+        self.port = self.port or _free_port()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

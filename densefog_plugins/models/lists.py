@@ -78,7 +78,8 @@ def _conditions(
         if params.status is not None:
             yield model.status.in_(storable(params.status))
         elif ids is None:
-            yield model.status.not_in(DELETED)
+            # SQLite takes half as long again to count by NOT IN.
+            yield from (model.status != status for status in DELETED)
     if params.search_word:
         if "\0" in params.search_word:
             yield false()
