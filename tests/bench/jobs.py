@@ -167,13 +167,20 @@ def main() -> None:
                 queue.fill(options.jobs, *(("Noop", {}) if queue.name.startswith("densefog") else ()))
                 rates.setdefault(queue.name, []).append(queue.drain(options.jobs))
         show(rates)
-        mysql.fill(options.jobs * 2, "Noop", {})
-        both = mysql.drain(options.jobs * 2, processes=2)
-        times = both / statistics.median(rates[mysql.name])
-        print(f"\ntwo processes on MariaDB: {both:.0f} jobs/s, {times:.2f} times one")
+        show_scaling(mysql, "no-ops", options.jobs, "Noop", {})
+        show_scaling(mysql, "jobs of 10 ms", options.jobs // 2, "Wait", {"seconds": 0.01})
         wide = densefog("densefog, SQLite", f"sqlite:///{folder}/jobs.db", folder, BENCH_SIZE="50")
         wide.fill(WAITS, "Wait", {"seconds": 0.1})
         print(f"{WAITS} jobs of 0.1 s in 50 slots: {WAITS / wide.drain(WAITS):.2f} s")
+
+
+def show_scaling(queue: Queue, what: str, jobs: int, *job: object) -> None:
+    """Print how much faster two processes are than one; both share the processors with the database."""
+    rates = []
+    for processes in (1, 2):
+        queue.fill(jobs * processes, *job)
+        rates.append(queue.drain(jobs * processes, processes))
+    print(f"{what} on {queue.name}: one process {rates[0]:.0f}/s, two {rates[1]:.0f}/s, {rates[1] / rates[0]:.2f} times")
 
 
 def show(rates: dict[str, list[float]]) -> None:
