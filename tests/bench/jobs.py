@@ -180,7 +180,8 @@ def show_scaling(queue: Queue, what: str, jobs: int, *job: object) -> None:
     for processes in (1, 2):
         queue.fill(jobs * processes, *job)
         rates.append(queue.drain(jobs * processes, processes))
-    print(f"{what} on {queue.name}: one process {rates[0]:.0f}/s, two {rates[1]:.0f}/s, {rates[1] / rates[0]:.2f} times")
+    one, two = rates
+    print(f"{what} on {queue.name}: one process {one:.0f}/s, two {two:.0f}/s, {two / one:.2f} times")
 
 
 def show(rates: dict[str, list[float]]) -> None:
