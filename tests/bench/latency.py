@@ -36,15 +36,16 @@ def latencies(name: str, url: str, folder: str, jobs: int, *, hinted: bool) -> l
         store.on_enqueued = Sender(Config().apply(db_url=url)).send
     enqueued: dict[str, float] = {}
     with densefog(name, url, folder).working():
-        for _ in range(jobs + 1):
+        first = store.enqueue([make_job("Now")])
+        eventually(lambda: results(store, first), "the start of the worker")
+        for _ in range(jobs):
+            time.sleep(random.uniform(*IDLE))
             job = make_job("Now")
             enqueued[job.id] = time.monotonic()
             store.enqueue([job])
-            time.sleep(random.uniform(*IDLE))
-        # Nobody has asked the database until now.
+        # Meanwhile nobody has asked the database.
         started = eventually(lambda: results(store, list(enqueued)), "the end of every job")
-    # The first job has met a worker that was starting.
-    return [started[job_id] - moment for job_id, moment in list(enqueued.items())[1:]]
+    return [started[job_id] - moment for job_id, moment in enqueued.items()]
 
 
 def results(store: SQLJobStore, job_ids: list[str]) -> dict[str, float] | None:
