@@ -45,7 +45,9 @@ def test_no_generated_request_makes_any_action_fail(document, cloud, mode):
             response = case.call(timeout=10)
             envelope = response.json()
             assert list(envelope) == ["data", "retCode", "message"]
-            assert envelope["retCode"] < 5000, (case.body, envelope)
+            # Of a batch the contract answers 5001 and 5002 whosever fault its failures are.
+            told = envelope["data"].get("failures") or [envelope]
+            assert all(one["retCode"] < 5000 for one in told), (case.body, envelope)
             answered.add(case.operation.path)
 
         check()
