@@ -83,7 +83,7 @@ class Queue:
                 yield
             except AssertionError:
                 log.seek(0)
-                print(log.read().decode(), file=sys.stderr)
+                print(log.read().decode()[-3000:], file=sys.stderr)
                 raise
             finally:
                 for process in started:
@@ -99,7 +99,10 @@ class Queue:
                 assert time.monotonic() < deadline, f"{self.name} does not work"
                 time.sleep(0.005)
             start, first = time.monotonic(), left
+            before = left
             while (left := self._remaining()) > 0:
+                if left < before:
+                    before, deadline = left, time.monotonic() + PATIENCE
                 assert time.monotonic() < deadline, f"{self.name} left {left} jobs"
                 # Counting is work for the database, too.
                 time.sleep(0.1)
