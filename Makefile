@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := $(VENV)/bin
 DECLARED := setup.cfg setup.py pyproject.toml examples/stratus/setup.cfg
 
-.PHONY: serve test chaos lint types bench docs clean venv
+.PHONY: serve test chaos lint types docs clean venv
 
 serve: $(VENV)/.serve
 	$(BIN)/densefog-serve --port $(PORT) --app-root examples/stratus

@@ -91,22 +91,26 @@ class Queue:
                 for process in started:
                     process.wait(30)
 
-    def drain(self, count: int, processes: int = 1) -> float:
-        """Return the jobs a second at which workers empty the queue."""
-        with self.working(processes):
-            deadline = time.monotonic() + PATIENCE
-            while (left := self._remaining()) >= count:
-                assert time.monotonic() < deadline, f"{self.name} does not work"
-                time.sleep(0.005)
-            start, first = time.monotonic(), left
-            before = left
-            while (left := self._remaining()) > 0:
-                if left < before:
-                    before, deadline = left, time.monotonic() + PATIENCE
-                assert time.monotonic() < deadline, f"{self.name} left {left} jobs"
-                # Counting is work for the database, too.
-                time.sleep(0.1)
-            return first / (time.monotonic() - start)
+    def drain(self, count: int) -> float:
+        """Return the jobs a second at which a worker empties the queue."""
+        with self.working():
+            return self.emptied(count)
+
+    def emptied(self, count: int) -> float:
+        """Wait until the queue is empty; return the jobs a second since the first one was gone."""
+        deadline = time.monotonic() + PATIENCE
+        while (left := self._remaining()) >= count:
+            assert time.monotonic() < deadline, f"{self.name} does not work"
+            time.sleep(0.005)
+        start, first = time.monotonic(), left
+        before = left
+        while (left := self._remaining()) > 0:
+            if left < before:
+                before, deadline = left, time.monotonic() + PATIENCE
+            assert time.monotonic() < deadline, f"{self.name} left {left} jobs"
+            # Counting is work for the database, too.
+            time.sleep(0.1)
+        return first / (time.monotonic() - start)
 
 
 def scalar(url: str, statement: str) -> Callable[[], int]:
@@ -162,29 +166,19 @@ def main() -> None:
         postgresql.database() as theirs,
     ):
         sqlite = densefog("densefog, SQLite", f"sqlite:///{folder}/jobs.db", folder)
-        mysql = densefog("densefog, MariaDB", mysql_url, folder)
-        queues = [sqlite, mysql, densefog("densefog, PostgreSQL", ours, folder), *peers(folder, theirs)]
+        queues = [
+            sqlite, densefog("densefog, MariaDB", mysql_url, folder), densefog("densefog, PostgreSQL", ours, folder),
+            *peers(folder, theirs),
+        ]
         rates: dict[str, list[float]] = {}
         for _ in range(options.rounds):
             for queue in queues:
                 queue.fill(options.jobs, *(("Noop", {}) if queue.name.startswith("densefog") else ()))
                 rates.setdefault(queue.name, []).append(queue.drain(options.jobs))
         show(rates)
-        show_scaling(mysql, "no-ops", options.jobs, "Noop", {})
-        show_scaling(mysql, "jobs of 10 ms", options.jobs // 2, "Wait", {"seconds": 0.01})
         wide = densefog("densefog, SQLite", f"sqlite:///{folder}/jobs.db", folder, BENCH_SIZE="50")
         wide.fill(WAITS, "Wait", {"seconds": 0.1})
         print(f"{WAITS} jobs of 0.1 s in 50 slots: {WAITS / wide.drain(WAITS):.2f} s")
-
-
-def show_scaling(queue: Queue, what: str, jobs: int, *job: object) -> None:
-    """Print how much faster two processes are than one; both share the processors with the database."""
-    rates = []
-    for processes in (1, 2):
-        queue.fill(jobs * processes, *job)
-        rates.append(queue.drain(jobs * processes, processes))
-    one, two = rates
-    print(f"{what} on {queue.name}: one process {one:.0f}/s, two {two:.0f}/s, {two / one:.2f} times")
 
 
 def show(rates: dict[str, list[float]]) -> None:
