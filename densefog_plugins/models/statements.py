@@ -90,7 +90,8 @@ class Statements:
         if last is not None and time.monotonic() < self._began + AFRESH:
             behind = {**given, "limit": limit, "after": last.run_at, "after_id": last.id}
             taken = self._take(connection, self._behind, behind, len(actions))
-        if len(taken) < limit:
+        # Where each statement commits, a second one could be lost with what the first has taken.
+        if len(taken) < limit and not (taken and self.single):
             self._began = time.monotonic()
             oldest = {**given, "limit": limit - len(taken)}
             taken += self._take(connection, f"{DUE} {OLDEST}", oldest, len(actions))

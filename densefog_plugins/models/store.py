@@ -195,19 +195,29 @@ class SQLJobStore:
 
     def _held_after(self, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
         """Write outcomes and return the leases that held: in one statement when there are but results to write."""
+        unsure = False
+
+        def once(connection: Connection, write: Callable[[Connection, Sequence[Outcome]], set[Lease]]) -> set[Lease]:
+            """Write what no earlier attempt has: its COMMIT may be done though the answer to it was lost."""
+            nonlocal unsure
+            expected = {one.job.lease: _as_row(one) for one in outcomes} if unsure else {}
+            written, before, unsure = self._agreeing(connection, expected), unsure, True
+            left = [outcome for outcome in outcomes if outcome.job.lease not in written]
+            try:
+                return written | (write(connection, left) if left else set())
+            except FenceRefused:
+                unsure = before
+                raise
+
         if not native and all(one.status == "finished" and _cleaned(one.job) is None for one in outcomes):
             try:
-                return self._finish_all(outcomes)
+                return self._database.run(partial(once, write=self._statements.finish), engine=self._fast_engine)
             except FenceRefused:
                 _logger.info("of %d leases some are lost; the outcomes are written one by one", len(outcomes))
-        work = partial(self._finish, outcomes=outcomes, native=native)
+        work = partial(once, write=partial(self._finish, native=native))
         ending = [one.job.action for one in outcomes if one.status == "error"]
         calls = not native and not self.last_failures.keys().isdisjoint(ending)
         return self._joined(work) if calls else self._database.run(work, native=native)
-
-    def _finish_all(self, outcomes: Sequence[Outcome]) -> set[Lease]:
-        finish = partial(self._statements.finish, outcomes=outcomes)
-        return self._database.run(finish, engine=self._fast_engine)
 
     def _finish(self, connection: Connection, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
         held = self._held(connection, [outcome.job.lease for outcome in outcomes])
@@ -395,9 +405,34 @@ class SQLJobStore:
         """Run ``work`` in a transaction of its own, again when the database says that it may be repeated."""
         return self._database.run(work)
 
-    def _ending(self, work: Callable[[Connection], R]) -> R:
-        """Run ``work``, which may end jobs, so that what `last_failures` has for them can take part."""
-        return self._joined(work) if self.last_failures else self._transaction(work)
+    def _ending(self, work: Callable[[Connection], list[Job]]) -> list[Job]:
+        """Run ``work``, which may end jobs, so that what `last_failures` has for them can take part.
+
+        Args:
+            work: returns the jobs that it changed, as they are now.
+        """
+        changed: dict[str, Job] = {}
+
+        def once(connection: Connection) -> list[Job]:
+            """Return what an earlier attempt has changed, too; see `_held_after`."""
+            nonlocal changed
+            expected = {one.lease: (one.status, one.error) for one in changed.values()}
+            agreeing = self._agreeing(connection, expected)
+            before = {one.id: one for one in changed.values() if one.lease in agreeing}
+            changed = before | {one.id: one for one in work(connection)}
+            return list(changed.values())
+
+        return self._joined(once) if self.last_failures else self._transaction(once)
+
+    def _agreeing(self, connection: Connection, expected: Mapping[Lease, tuple[str, str]]) -> set[Lease]:
+        """Return those whose rows have the status and the error that are expected."""
+        if not expected:
+            return set()
+        query = select(job.c.id, job.c.trys, job.c.status, job.c.error).where(
+            job.c.id.in_([lease.job_id for lease in expected])
+        )
+        found = {Lease(row.id, row.trys): (row.status, row.error or "") for row in connection.execute(query)}
+        return {lease for lease, row in expected.items() if found.get(lease) == row}
 
     def _joined(self, work: Callable[[Connection], R]) -> R:
         """Run ``work`` in the open `transaction`, or in a new one, that sessions used meanwhile join."""
@@ -415,6 +450,13 @@ class SQLJobStore:
 def _storable(error: str) -> str:
     """Return an error's text as every database takes it: not too many bytes, no NUL, no halves of characters."""
     return error.replace("\0", "\\0").encode(errors="backslashreplace")[:MAX_ERROR].decode(errors="ignore")
+
+
+def _as_row(outcome: Outcome) -> tuple[str, str]:
+    """Return the status and the error of the row once the outcome is written."""
+    if outcome.status == "finished":
+        return "finished", ""
+    return "error" if outcome.status == "error" else "pending", _storable(outcome.error)
 
 
 def _replace(row: Job, **changes: Any) -> Job:  # noqa: ANN401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from densefog_core import hookimpl
 from densefog_core.context import RunningJob
 from densefog_core.jobs import JobEvent, Lease, Outcome, job
 from densefog_core.registry import Registry
-from densefog_plugins.models.statements import FenceRefused
 from densefog_plugins.models.store import SQLJobStore
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))
@@ -41,8 +41,8 @@ def work(job: RunningJob, params: dict[str, Any], time_sleep: Callable[[float], 
 class Unfenced(SQLJobStore):
     """A store that lets everybody write: what the chaos test must notice."""
 
-    def _finish_all(self, outcomes: Sequence[Outcome]) -> set[Lease]:
-        raise FenceRefused
+    def _held_after(self, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
+        return self._database.run(partial(self._finish, outcomes=outcomes, native=native), native=native)
 
     def _held(self, connection: Connection, leases: list[Lease]) -> set[Lease]:
         return set(leases)

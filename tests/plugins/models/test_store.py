@@ -211,13 +211,13 @@ def test_a_claim_passes_over_what_another_transaction_holds(at_sql: Harness) -> 
 
 
 def test_a_backlog_is_claimed_in_order_and_what_came_late_is_not_passed_over(at_sql: Harness) -> None:
-    """A claim may begin behind the last one: not when it found less than it could take, and not for long."""
+    """A claim may begin behind the last one: not after one that took less than it could, and not for long."""
     expected = set(at_sql.store.enqueue([make_job() for _ in range(30)]))
     taken = {job.id for _ in range(2) for job in at_sql.take(10)}
     assert len(taken) == 20
     late = at_sql.add()
     backdate(at_sql, late, 60)
-    assert {job.id for job in at_sql.take(20)} == {late} | expected - taken
+    assert {job.id for _ in range(2) for job in at_sql.take(20)} == {late} | expected - taken
 
 
 def test_an_older_job_is_claimed_before_long_though_the_backlog_goes_on(

@@ -6,9 +6,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from densefog_core.app import App
@@ -16,7 +17,8 @@ from densefog_core.jobs import Job, JobFilter, Outcome
 from densefog_plugins.models.database import ATTEMPTS, Database, database
 from densefog_plugins.models.store import SQLJobStore
 from tests.databases import SERVER_KINDS
-from tests.plugins.models.stores import ACTIONS, Harness, make_app, make_job, sql_app
+from tests.losing import LosingProxy, losing_proxy
+from tests.plugins.models.stores import ACTIONS, Harness, current, make_app, make_job, sql, sql_app
 
 #: Seconds that the mixed load runs on each database.
 MIXED = 3.0
@@ -260,3 +262,72 @@ def test_an_enqueue_whose_commit_was_not_confirmed_is_not_doubled(app: App, monk
     job_id = at.add()
     assert len(tries) == 2
     assert [job.id for job in at.store.page(JobFilter())[0]] == [job_id]
+
+
+class Losing(NamedTuple):
+    """A store behind a proxy that can lose answers.
+
+    Attributes:
+        commit: what the message has whose answer says that `finish` is done, when it is all results and else.
+    """
+
+    at: Harness
+    proxy: LosingProxy
+    commit: dict[bool, bytes]
+
+
+@pytest.fixture(params=SERVER_KINDS)
+def losing(request: pytest.FixtureRequest) -> Iterator[Losing]:
+    """Each server in turn behind a proxy."""
+    server = request.getfixturevalue(request.param)
+    with server.database() as url, losing_proxy(server.port) as proxy:
+        proxied = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
+        with sql_app(proxied) as app, current(app):
+            commit = {True: b"COMMIT", False: b"COMMIT"}
+            if request.param == "postgresql":
+                # Its BEGIN names READ COMMITTED; results are written by one statement that commits itself.
+                commit = {True: b"SET status = 'finished'", False: b"COMMIT\0"}
+            yield Losing(sql(app), proxy, commit)
+
+
+@pytest.mark.parametrize("status", ["finished", "retry", "error", "released"])
+def test_an_outcome_is_told_though_the_answer_to_its_commit_was_lost(losing: Losing, status: str) -> None:
+    """Its connection is lost, too: the second attempt finds in the row what the first has written."""
+    at, told = losing.at, list[Job]()
+    at.store.last_failures = {"Create": told.append}
+    one, lost = at.running(), at.running(action="Delete")
+    outcome = Outcome(one, status, error="it\0failed" if status != "finished" else "")  # type: ignore[arg-type]
+    losing.proxy.lose(losing.commit[status == "finished"])
+    assert at.store.finish([outcome]) == [True]
+    assert losing.proxy.lost == 1
+    assert len(told) == (status == "error")
+    assert at.row(one.id).status == ("pending" if status in ("retry", "released") else status)
+    assert at.store.finish([outcome]) == [False]
+    assert at.store.finish([Outcome(lost, "finished")]) == [True]
+
+
+def test_a_lost_answer_does_not_hide_a_lost_lease(losing: Losing) -> None:
+    at = losing.at
+    stale, held, again = (at.running(action=action) for action in sorted(ACTIONS))
+    at.store.cancel([stale.id])
+    losing.proxy.lose(losing.commit[False])
+    outcomes = [Outcome(stale, "finished"), Outcome(held, "finished"), Outcome(again, "retry", error="later")]
+    assert at.store.finish(outcomes) == [False, True, True]
+    assert losing.proxy.lost == 1
+
+
+def test_cancelled_and_lost_jobs_are_told_though_the_answer_to_the_commit_was_lost(losing: Losing) -> None:
+    """Who watches the jobs of a provider hears of each that ended, and their resources are moved once."""
+    at, told = losing.at, list[Job]()
+    at.store.last_failures = {"Create": told.append}
+    cancelled, lost = at.running(), at.running(try_max=1)
+    losing.proxy.lose(losing.commit[False])
+    assert [(one.id, one.status, one.error) for one in at.store.cancel([cancelled.id])] == [
+        (cancelled.id, "error", "cancelled")
+    ]
+    at.elapse(100)
+    losing.proxy.lose(losing.commit[False])
+    assert [(one.id, one.status) for one in at.store.reclaim(60)] == [(lost.id, "error")]
+    assert losing.proxy.lost == 2
+    assert [one.id for one in told] == [cancelled.id, lost.id]
+    assert at.store.cancel([cancelled.id]) == at.store.reclaim(60) == []
