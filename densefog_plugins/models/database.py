@@ -72,6 +72,7 @@ class Database:
         engine: SQLAlchemy's engine.
         native_engine: one without a pool, for threads outside of gevent's loop; it may block.
         job_engine: one that commits each statement, for `Statements`; of SQLite it is `engine`.
+        fast_engine: the one of both that `Statements` claims and finishes with.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
     """
@@ -87,6 +88,7 @@ class Database:
         self.job_engine = self.engine
         if self.engine.dialect.name != "sqlite":
             self.job_engine = create_engine(self.url, pool_size=2, cooperative=gevent_runs(), single=True)
+        self.fast_engine = self.job_engine if self.dialect.statements.single else self.engine
 
     def run(
         self,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Integer, Row, String, Table, Text
+from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, Row, String, Table, Text, literal_column
 
 from densefog_core import jsontext
 from densefog_core.jobs import Job
+from densefog_core.redact import redact
 from densefog_plugins.models.base import Base
+
+#: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
+MAX_ERROR = 60_000
+#: Written into the statement: a plan for any value could not use PostgreSQL's partial indexes.
+PENDING: ColumnElement[str] = literal_column("'pending'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
 
 job = Table(
     "job",
@@ -109,3 +116,14 @@ def load(text: str | None) -> Any:  # noqa: ANN401
         return jsontext.loads(text)
     except jsontext.InvalidJSON:
         return text
+
+
+def storable_error(error: str) -> str:
+    """Return an error's text as every database takes it: not too many bytes, no NUL, no halves of characters."""
+    return error.replace("\0", "\\0").encode(errors="backslashreplace")[:MAX_ERROR].decode(errors="ignore")
+
+
+def cleaned_params(one: Job) -> dict[str, Any]:
+    """Return the column `params` without its secrets, or nothing when there are none to hide."""
+    cleaned = redact(one.params)
+    return {} if cleaned == one.params else {"params": dump(cleaned)}

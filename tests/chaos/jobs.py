@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from densefog_core import hookimpl
+from densefog_core.app import App
 from densefog_core.context import RunningJob
 from densefog_core.jobs import JobEvent, Lease, Outcome, job
 from densefog_core.registry import Registry
+from densefog_plugins.models.outcomes import OutcomeWriter
 from densefog_plugins.models.store import SQLJobStore
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))
@@ -38,14 +40,22 @@ def work(job: RunningJob, params: dict[str, Any], time_sleep: Callable[[float], 
     return f"{job.trys} {os.getpid()}"
 
 
-class Unfenced(SQLJobStore):
-    """A store that lets everybody write: what the chaos test must notice."""
+class UnfencedWriter(OutcomeWriter):
+    """Writes without a look at the fence."""
 
-    def _held_after(self, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
-        return self._database.run(partial(self._finish, outcomes=outcomes, native=native), native=native)
+    def write(self, outcomes: Sequence[Outcome], *, native: bool) -> set[Lease]:
+        return self._database.run(partial(self._write_all, outcomes=outcomes, native=native), native=native)
 
     def _held(self, connection: Connection, leases: list[Lease]) -> set[Lease]:
         return set(leases)
+
+
+class Unfenced(SQLJobStore):
+    """A store that lets everybody write: what the chaos test must notice."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self._outcomes = UnfencedWriter(self._database, self._endings)
 
     def beat(self, leases: Sequence[Lease]) -> list[Lease]:
         super().beat(leases)
