@@ -69,12 +69,16 @@ def show_job(job_id: str, json_output: bool) -> None:
 @click.argument("job_ids", nargs=-1)
 @click.option("--failed", "action", metavar="ACTION", help="All failed jobs of this action.")
 def retry(job_ids: tuple[str, ...], action: str | None) -> None:
-    """Put ended jobs back to pending, due now, with one more try."""
+    """Put ended jobs back to pending, due now, with one more try.
+
+    Jobs whose params had secrets are left alone: these are not stored any more.
+    """
     store = get_app().store
     ids = list(job_ids)
     if action is not None:
         ids += _all_ids(JobFilter(status=["error"], action=action, limit=BATCH, reverse=False))
-    _report("retried", _given(ids), [one for batch in _batches(ids) for one in store.retry(batch)])
+    retried = [one for batch in _batches(_given(ids)) for one in store.retry(batch)]
+    _report("retried", ids, retried, "unknown, not ended, or with secrets that are not stored any more")
 
 
 @jobs.command()
@@ -85,14 +89,14 @@ def cancel(job_ids: tuple[str, ...]) -> None:
     ended = app.store.cancel(_given(job_ids))
     for job in ended:
         app.emit(JobEvent("cancelled", job, error=job.error))
-    _report("cancelled", job_ids, [job.id for job in ended])
+    _report("cancelled", job_ids, [job.id for job in ended], "unknown, or ended")
 
 
 @jobs.command("run-now")
 @click.argument("job_ids", nargs=-1)
 def run_now(job_ids: tuple[str, ...]) -> None:
     """Make pending jobs due now."""
-    _report("due now", _given(job_ids), get_app().store.run_now(job_ids))
+    _report("due now", _given(job_ids), get_app().store.run_now(job_ids), "unknown, or not pending")
 
 
 @jobs.command()
@@ -128,9 +132,9 @@ def _batches(ids: list[str]) -> list[list[str]]:
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
-def _report(done: str, asked: Any, changed: list[str]) -> None:  # noqa: ANN401
+def _report(done: str, asked: Any, changed: list[str], why_not: str) -> None:  # noqa: ANN401
     for job_id in changed:
         click.echo(f"{job_id} {done}")
     left = [job_id for job_id in asked if job_id not in set(changed)]
     if left:
-        raise click.ClickException(f"left alone, unknown or not in a state for it: {', '.join(left)}")
+        raise click.ClickException(f"left alone, {why_not}: {', '.join(left)}")

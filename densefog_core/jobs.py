@@ -270,7 +270,10 @@ class JobStore(Protocol):
         """Return one page of jobs, by creation, and how many there are in all."""
 
     def retry(self, job_ids: Sequence[str]) -> list[str]:
-        """Put ended jobs back to pending, due now, with one more try allowed; return the ids it did that for."""
+        """Put ended jobs back to pending, due now, with one more try allowed; return the ids it did that for.
+
+        Jobs whose params had secrets are left alone: what is stored would hand the mask to the handler as the secret.
+        """
 
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:
         """End pending and running jobs as error ``cancelled``; return the ones it ended."""

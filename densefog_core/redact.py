@@ -95,6 +95,13 @@ def holds_secret(value: object) -> bool:
     return any(map(holds_secret, value)) if isinstance(value, list | tuple) else isinstance(value, Secret)
 
 
+def is_masked(value: object) -> bool:
+    """Return whether a secret was hidden in nested dicts, lists and tuples."""
+    if isinstance(value, Mapping):
+        return any(map(is_masked, value.values()))
+    return any(map(is_masked, value)) if isinstance(value, list | tuple) else value == HIDDEN
+
+
 def redact(value: Any) -> Any:  # noqa: ANN401
     """Return a copy of ``value`` in which every secret is ``********``; ``value`` itself stays as it is.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
-from densefog_core.redact import redact
+from densefog_core.redact import is_masked, redact
 
 _logger = logging.getLogger("densefog.testing")
 ENDED = ("finished", "error")
@@ -150,6 +150,7 @@ class MemoryStore:
         changed = [
             self._put(job, status="pending", error="", run_at=self._clock(), try_max=max(job.try_max, job.trys + 1))
             for job in self._named(job_ids, *ENDED)
+            if not is_masked(job.params)
         ]
         return self._woken(changed)
 

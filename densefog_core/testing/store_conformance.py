@@ -226,6 +226,13 @@ class StoreConformance:
         [job] = _take(store)
         assert (job.id, job.trys, job.try_max, job.error) == (failed.id, 2, 2, "")
 
+    def test_retry_leaves_jobs_alone_whose_secrets_are_gone(self, store: JobStore) -> None:
+        """Their handler would take the mask for the secret."""
+        failed = _running(store, params=SECRET)
+        store.finish([Outcome(failed, "error", error="x")])
+        assert store.retry([failed.id]) == []
+        assert _row(store, failed).status == "error"
+
     def test_run_now_makes_pending_jobs_due(self, store: JobStore) -> None:
         """And no others."""
         running = _running(store)

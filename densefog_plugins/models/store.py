@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome
+from densefog_core.redact import is_masked
 from densefog_plugins.models import jobreads, schema
 from densefog_plugins.models.database import Database, database
 from densefog_plugins.models.endings import Endings
@@ -217,18 +218,18 @@ class SQLJobStore:
         """Put ended jobs back to pending; see `densefog_core.jobs.JobStore.retry`."""
         now = self._dialect.now()
         more = case((job.c.try_max > job.c.trys, job.c.try_max), else_=job.c.trys + 1)
-        changed = self._change(job_ids, ENDED, status="pending", run_at=now, updated=now, try_max=more, error="")
-        return self._woken(changed)
+        values = {"status": "pending", "error": "", "run_at": now, "updated": now, "try_max": more}
+        return self._woken(self._change(job_ids, ENDED, lambda one: {} if is_masked(one.params) else values))
 
     def run_now(self, job_ids: Sequence[str]) -> list[str]:
         """Make pending jobs due now; return the ids it did that for."""
         now = self._dialect.now()
-        return self._woken(self._change(job_ids, ("pending",), run_at=now, updated=now))
+        return self._woken(self._change(job_ids, ("pending",), lambda one: {"run_at": now, "updated": now}))
 
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:
         """End jobs as cancelled; see `densefog_core.jobs.JobStore.cancel`."""
-        now = self._dialect.now()
-        return self._change(job_ids, ("pending", "running"), clean=True, status="error", error="cancelled", updated=now)
+        values = {"status": "error", "error": "cancelled", "updated": self._dialect.now()}
+        return self._change(job_ids, ("pending", "running"), lambda one: values | cleaned_params(one))
 
     def _woken(self, changed: list[Job]) -> list[str]:
         if changed:
@@ -236,20 +237,21 @@ class SQLJobStore:
         return [one.id for one in changed]
 
     def _change(
-        self, job_ids: Sequence[str], statuses: tuple[str, ...], *, clean: bool = False, **values: Any  # noqa: ANN401
+        self, job_ids: Sequence[str], statuses: tuple[str, ...], new: Callable[[Job], Mapping[str, Any]]
     ) -> list[Job]:
-        """Write ``values`` to those of the jobs that are in one of ``statuses``; return them."""
+        """Write what ``new`` has for each job that is in one of ``statuses``; return those it has something for."""
 
         def change(connection: Connection) -> list[Job]:
             query = select(job).where(job.c.id.in_(list(job_ids)), job.c.status.in_(statuses)).order_by(job.c.id)
-            found = [from_row(row) for row in connection.execute(query.with_for_update())]
-            for one in found:
-                cleaned = cleaned_params(one) if clean else {}
-                connection.execute(update(job).where(job.c.id == one.id).values(**values, **cleaned))
-            plain: dict[str, Any] = {name: value for name, value in values.items() if isinstance(value, str)}
-            changed = [replace(one, **plain) for one in found]
-            for one in changed if plain.get("status") == "error" else ():
-                self._endings.call_last_failure(one)
+            changed = []
+            for one in map(from_row, connection.execute(query.with_for_update()).all()):
+                if values := new(one):
+                    connection.execute(update(job).where(job.c.id == one.id).values(**values))
+                    told = {name: values[name] for name in ("status", "error") if name in values}
+                    changed.append(replace(one, **told))
+            for one in changed:
+                if one.status == "error":
+                    self._endings.call_last_failure(one)
             return changed
 
         return self._endings.change(change)

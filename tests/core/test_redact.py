@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densefog_core.redact import HIDDEN, Secret, is_secret_key, redact, redact_text
+from densefog_core.redact import HIDDEN, Secret, is_masked, is_secret_key, redact, redact_text
 
 SECRET_WORDS = [
     ("password",),
@@ -83,6 +83,12 @@ def test_no_value_of_a_secret_key_survives_anywhere_and_the_original_is_untouche
 @given(trees)
 def test_redacting_twice_changes_nothing_more(tree):
     assert redact(redact(tree)) == redact(tree)
+
+
+@given(trees)
+def test_what_lost_a_secret_is_told_from_what_had_none(tree):
+    assert is_masked(redact(tree)) is (redact(tree) != tree)
+    assert not is_masked(tree)
 
 
 @given(st.recursive(st.integers() | st.text(max_size=5), lambda inner: st.dictionaries(plain, inner, max_size=3)))

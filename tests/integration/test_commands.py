@@ -155,5 +155,15 @@ class TestJobs:
         assert stats["oldest_pending_seconds"] >= 0
         cancelled = shell.type("jobs", "cancel", ids["waiting"], ids["finished"], code=1)
         assert f"{ids['waiting']} cancelled" in cancelled.stdout
-        assert f"left alone, unknown or not in a state for it: {ids['finished']}" in cancelled.stderr
+        assert f"left alone, unknown, or ended: {ids['finished']}" in cancelled.stderr
         assert statuses(tmp_path)[ids["waiting"]] == ("error", 0)
+
+    def test_a_job_whose_secrets_are_gone_is_not_retried(self, ids: dict[str, str], tmp_path: Path, effects: str):
+        connection = sqlite3.connect(tmp_path / "densefog.db")
+        connection.execute("UPDATE job SET params = ? WHERE id = ?", ('{"password": "********"}', ids["failed"]))
+        connection.commit()
+        connection.close()
+        refused = Shell(tmp_path, effects).type("jobs", "retry", ids["failed"], ids["finished"], code=1)
+        assert refused.stdout == f"{ids['finished']} retried\n"
+        assert f"with secrets that are not stored any more: {ids['failed']}" in refused.stderr
+        assert statuses(tmp_path)[ids["failed"]][0] == "error"
