@@ -1,0 +1,50 @@
+"""Jobs: how they are declared, enqueued, kept and run.
+
+The promise is in ``docs``: at least once, never lost, never stuck; at most one live try, and a try that lost its
+lease can write nothing. A store keeps the promise's table, a worker its clock; this package is what they share.
+"""
+
+from densefog_core.jobs.enqueueing import enqueue, enqueue_many, keyed_id, new_job
+from densefog_core.jobs.handlers import JobRegistry, JobSpec, camel_case, job, make_spec
+from densefog_core.jobs.records import (
+    MAX_TEXT,
+    Job,
+    JobEvent,
+    JobFilter,
+    JobInterrupt,
+    JobShutdown,
+    JobTimeout,
+    Lease,
+    LeaseLost,
+    Outcome,
+    utcnow,
+)
+from densefog_core.jobs.running import failure, run_job
+from densefog_core.jobs.stores import JobControl, JobStore
+
+__all__ = [
+    "MAX_TEXT",
+    "Job",
+    "JobControl",
+    "JobEvent",
+    "JobFilter",
+    "JobInterrupt",
+    "JobRegistry",
+    "JobShutdown",
+    "JobSpec",
+    "JobStore",
+    "JobTimeout",
+    "Lease",
+    "LeaseLost",
+    "Outcome",
+    "camel_case",
+    "enqueue",
+    "enqueue_many",
+    "failure",
+    "job",
+    "keyed_id",
+    "make_spec",
+    "new_job",
+    "run_job",
+    "utcnow",
+]

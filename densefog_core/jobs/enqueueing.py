@@ -1,0 +1,122 @@
+"""New jobs: checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from densefog_core import jsontext
+from densefog_core.context import Request, RunningJob, current_app, current_scope
+from densefog_core.errors import JobRefused
+from densefog_core.ids import SYSTEM_PROJECT, new_id
+from densefog_core.jobs.handlers import JobSpec
+from densefog_core.jobs.records import KEYED_CHARS, MAX_TEXT, Job, utcnow
+from densefog_core.redact import HIDDEN, holds_secret
+from densefog_core.registry import did_you_mean
+
+
+def new_job(
+    specs: Mapping[str, JobSpec],
+    action: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    project_id: str | None = None,
+    run_at: datetime | timedelta | None = None,
+    try_period: int | None = None,
+    try_max: int | None = None,
+    key: str | None = None,
+) -> Job:
+    """Build and check the record of a new job; see `enqueue`."""
+    spec = specs.get(action)
+    if spec is None:
+        hint = did_you_mean(action, specs)
+        raise JobRefused(f"no installed package handles job {action!r}{hint}; nothing is enqueued")
+    params = dict(params or {})
+    _check_params(action, params)
+    tries = spec.try_max if try_max is None else try_max
+    period = spec.try_period if try_period is None else try_period
+    if tries < 1 or period < 0:
+        raise JobRefused(f"job {action!r}: try_max must be at least 1 and try_period at least 0 seconds")
+    now = utcnow()
+    return Job(
+        id=new_id("job-") if key is None else keyed_id(action, key),
+        action=action,
+        params=params,
+        project_id=project_id or _current_project(),
+        try_max=tries,
+        try_period=period,
+        run_at=now if run_at is None else _naive_utc(now + run_at if isinstance(run_at, timedelta) else run_at),
+        created=now,
+        updated=now,
+    )
+
+
+def keyed_id(action: str, key: str) -> str:
+    """Return the job id that belongs to an idempotency key: the same for the same action and key, 30 characters."""
+    import base64
+    import hashlib
+
+    digest = hashlib.sha256(f"{action}\0{key}".encode()).digest()
+    return "job-" + base64.b32encode(digest).decode()[:KEYED_CHARS].lower()
+
+
+def _check_params(action: str, params: dict[str, Any]) -> None:
+    try:
+        text = jsontext.dumps(params)
+    except (TypeError, ValueError) as exc:
+        raise JobRefused(f"job {action!r}: its params are not JSON ({exc}); nothing is enqueued") from None
+    if HIDDEN in text and holds_secret(params):
+        raise JobRefused(f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; pass .reveal()")
+    size = len(text.encode())
+    if size > MAX_TEXT:
+        raise JobRefused(
+            f"job {action!r}: its params have {size} bytes and the column holds {MAX_TEXT}; "
+            "store the data elsewhere and pass its id"
+        )
+
+
+def _current_project() -> str:
+    scope = current_scope()
+    if isinstance(scope, RunningJob):
+        return scope.job.project_id
+    return (isinstance(scope, Request) and scope.project_id) or SYSTEM_PROJECT
+
+
+def _naive_utc(moment: datetime) -> datetime:
+    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.replace(microsecond=0)
+
+
+def enqueue(action: str, params: Mapping[str, Any] | None = None, **options: Any) -> str:  # noqa: ANN401
+    """Put one job into the store, in the caller's open transaction when there is one.
+
+    The job and the rows it is about so commit together or not at all.
+
+    Args:
+        action: a registered job.
+        params: JSON object, at most 65,535 bytes; ``resource_ids`` lists the resources it is about.
+        **options: ``project_id`` (default: that of the running request or job); ``run_at``, a datetime (naive is UTC)
+            or a timedelta from now; ``try_period`` seconds and ``try_max`` (default: the handler's); ``key``, an
+            idempotency key: the same action and key give the same job, however often they are enqueued.
+
+    Returns:
+        The job's id.
+
+    Raises:
+        JobRefused: no handler is installed, or the params do not fit; nothing was written.
+    """
+    return enqueue_many([{"action": action, "params": params, **options}])[0]
+
+
+def enqueue_many(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Put many jobs into the store with one statement per few hundred.
+
+    Args:
+        jobs: the arguments of `enqueue` for each, as mappings.
+
+    Returns:
+        Their ids, in order.
+    """
+    app = current_app()
+    return app.store.enqueue([app.new_job(**fields) for fields in jobs])

@@ -1,0 +1,165 @@
+"""How a function becomes the handler of a job, once, at its registration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from densefog_core.context import RunningJob
+from densefog_core.errors import RegistrationError
+from densefog_core.jobs.records import Job
+from densefog_core.registry import Registry
+
+Handler = Callable[..., Any]
+H = TypeVar("H", bound=Handler)
+
+#: Characters of the ``action`` column.
+MAX_ACTION = 50
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A registered job handler.
+
+    Attributes:
+        action: the name jobs are enqueued under.
+        handler: the function as it was written.
+        call: the function adapted: takes the `RunningJob`, returns the result.
+        try_max: default number of tries of a new job.
+        try_period: default seconds; a failed try n waits ``try_period * n``.
+        timeout: seconds a try may take; None takes ``CONF.exec_timeout``.
+        backoff: number of the failed try to seconds until the next one, instead of ``try_period``.
+        on_last_failure: called with the `Job` when its last try has failed or was lost, or it was cancelled, to move
+            resources out of their ``-ing`` status; in the transaction that ends the job.
+        every: run it by itself, without params: a time such as ``30s``, ``5m``, ``2h`` or ``1d``, counted from midnight
+            UTC, or a cron line in UTC.
+    """
+
+    action: str
+    handler: Handler
+    call: Callable[[RunningJob], Any]
+    try_max: int = 3
+    try_period: int = 600
+    timeout: float | None = None
+    backoff: Callable[[int], float] | None = None
+    on_last_failure: Callable[[Job], object] | None = None
+    every: str | None = None
+
+    def delay(self, job: Job) -> float:
+        """Return the seconds between the failed try that ``job`` records and the next one."""
+        return self.backoff(job.trys) if self.backoff else float(job.try_period * job.trys)
+
+
+@overload
+def job(name: H, /) -> H: ...
+@overload
+def job(name: str | None = None, /, **options: Any) -> Callable[[H], H]: ...  # noqa: ANN401
+def job(name: Any = None, /, **options: Any) -> Any:
+    """Mark a function as a job handler.
+
+    The mark takes effect when the function's module, or the function, is named by a ``densefog.jobs`` entry point
+    or registered by a plugin. ``create_volumes`` is called ``CreateVolumes`` unless a name is given::
+
+        @job(try_max=5, try_period=60)
+        def create_volumes(params, is_last_chance): ...
+
+    Args:
+        name: the action that jobs are enqueued under.
+        **options: what `JobRegistry.add` takes.
+    """
+    if callable(name):
+        return job()(name)
+
+    def mark(handler: H) -> H:
+        handler.__densefog_job__ = (name or camel_case(handler.__name__), options)  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+def camel_case(name: str) -> str:
+    """Return ``create_volumes`` as ``CreateVolumes``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+class JobRegistry(Registry[JobSpec]):
+    """Job handlers by action."""
+
+    def __init__(self) -> None:
+        super().__init__("job")
+
+    def add(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Register ``handler`` for jobs of action ``name``.
+
+        Args:
+            name: at most 50 characters.
+            handler: called with what its signature names out of ``params``, ``job``, ``time_sleep`` and
+                ``is_last_chance``; returns a JSON value.
+            **options: ``try_max``, ``try_period``, ``timeout``, ``backoff``, ``on_last_failure``, ``every`` of
+                `JobSpec`.
+
+        Raises:
+            RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
+        """
+        super().add(name, make_spec(name, handler, self._merged(handler, options)))
+
+    def replace(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Register ``handler`` in place of another plugin's; see `add`."""
+        super().replace(name, make_spec(name, handler, self._merged(handler, options)))
+
+    @staticmethod
+    def _merged(handler: Handler, options: dict[str, Any]) -> dict[str, Any]:
+        return {**getattr(handler, "__densefog_job__", ("", {}))[1], **options}
+
+
+def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpec:
+    """Build the `JobSpec` of a handler; see `JobRegistry.add`."""
+    if not name or len(name) > MAX_ACTION:
+        raise RegistrationError(f"job {name!r}: the name must have 1 to {MAX_ACTION} characters")
+    try:
+        spec = JobSpec(name, handler, adapt(name, handler), **options)
+    except TypeError as exc:
+        raise RegistrationError(f"job {name!r}: {exc}; known options: {', '.join(_OPTIONS)}") from None
+    for option, least in (("try_max", 1), ("try_period", 0), ("timeout", 0.001)):
+        value = getattr(spec, option)
+        if value is not None and not (isinstance(value, int | float) and value >= least):
+            raise RegistrationError(f"job {name!r}: {option} must be a number of at least {least}, not {value!r}")
+    return spec
+
+
+_OPTIONS = tuple(JobSpec.__dataclass_fields__)[3:]
+_UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+
+_ARGUMENTS: dict[str, Callable[[RunningJob], Any]] = {
+    "params": lambda running: running.job.params,
+    "job": lambda running: running,
+    "time_sleep": lambda running: running.sleep,
+    "is_last_chance": lambda running: running.is_last_chance,
+}
+
+
+def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
+    """Return ``handler`` as a function of the `RunningJob`, decided once by its signature.
+
+    Raises:
+        RegistrationError: it is no function, is async, or asks for an argument that jobs do not have.
+    """
+    where = f"job {name!r}: {getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', handler)}"
+    if not callable(handler):
+        raise RegistrationError(f"job {name!r}: {handler!r} is not a function")
+    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+        raise RegistrationError(f"{where} is async, and nobody would await it; write a plain function")
+    wanted = []
+    for parameter in inspect.signature(handler).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            wanted = list(_ARGUMENTS)
+        elif parameter.name in _ARGUMENTS and parameter.kind not in _UNNAMED:
+            wanted.append(parameter.name)
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+            raise RegistrationError(
+                f"{where} asks for {parameter.name!r}; a job handler can ask for {', '.join(_ARGUMENTS)}"
+            )
+    arguments = tuple((key, _ARGUMENTS[key]) for key in dict.fromkeys(wanted))
+    return lambda running: handler(**{key: get(running) for key, get in arguments})

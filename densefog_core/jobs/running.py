@@ -1,0 +1,57 @@
+"""One try of a job: the handler is called, and its end becomes an outcome."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from densefog_core import jsontext
+from densefog_core.context import RunningJob, entered
+from densefog_core.errors.table import stack
+from densefog_core.jobs.handlers import JobSpec
+from densefog_core.jobs.records import MAX_TEXT, Job, JobShutdown, JobTimeout, LeaseLost, Outcome
+from densefog_core.jobs.stores import JobControl
+from densefog_core.redact import redact_text
+
+if TYPE_CHECKING:
+    from densefog_core.app import App
+
+_logger = logging.getLogger("densefog.jobs")
+
+
+def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
+    """Run one try of a job and say what became of it; write nothing.
+
+    Args:
+        app: whose handlers and hooks to use.
+        claimed: the record as the store's ``claim`` returned it.
+        control: the worker's part of the job's scope.
+    """
+    spec = app.job_specs[claimed.action]
+    with entered(RunningJob(claimed, control)) as running:
+        try:
+            result = app.call_job(running, spec.call)
+            return Outcome(claimed, "finished", result=_storable(result))
+        except JobShutdown:
+            return Outcome(claimed, "released")
+        except LeaseLost as exc:
+            return Outcome(claimed, "dropped", error=str(exc), exception=exc)
+        except (Exception, JobTimeout) as exc:  # noqa: BLE001 - a handler may raise anything
+            which = f"{claimed.action} {claimed.id}"
+            _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
+            return failure(spec, claimed, exc)
+
+
+def _storable(result: object) -> Any:  # noqa: ANN401
+    text = jsontext.dumps(result)
+    if len(text) <= MAX_TEXT and len(text.encode()) <= MAX_TEXT:
+        return result
+    return {"truncated": True, "reason": f"the result has {len(text)} characters; the column holds {MAX_TEXT} bytes"}
+
+
+def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
+    """Return the outcome of a failed try: another one later, or the end."""
+    text = redact_text(str(exc) or type(exc).__name__)
+    if claimed.trys < claimed.try_max:
+        return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
+    return Outcome(claimed, "error", error=text, exception=exc)

@@ -1,0 +1,113 @@
+"""What a store and a worker have to do for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome
+
+
+class JobStore(Protocol):
+    """Where jobs are kept. ``models`` has it in SQL, ``densefog_core.testing`` in memory; one suite tests both.
+
+    Every write for a running job is fenced: it names the lease and changes nothing when the row is no longer
+    running under that token.
+    """
+
+    #: Called after jobs that are due now were committed, to wake workers; set by the application.
+    on_enqueued: Callable[[], None]
+    #: ``on_last_failure`` by action, set by the application: called for a job that ends as an error, within the
+    #: transaction that ends it, so that what it writes and the job's row commit together or not at all. What one raises
+    #: is logged, and undone alone.
+    last_failures: Mapping[str, Callable[[Job], object]]
+
+    def init(self) -> list[str]:
+        """Create what is missing and say in a line each what was done."""
+
+    def check(self) -> list[str]:
+        """Return a warning for what works but should be better, such as a missing index.
+
+        Raises:
+            StartupError: unreachable, or a table or column is missing; names it and the command to run.
+        """
+
+    def enqueue(self, jobs: Sequence[Job], session: Any = None) -> list[str]:  # noqa: ANN401
+        """Insert ``jobs`` in ``session``, in the caller's open transaction, or in one of its own.
+
+        A job whose id is there already is left as it is: that makes keys idempotent.
+
+        Returns:
+            Their ids, in order.
+        """
+
+    def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
+        """Take up to ``limit`` due jobs of these actions, oldest ``run_at`` first; each has its new ``trys``."""
+
+    def beat(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Renew the leases and return those that are lost.
+
+        Called from a native thread: it must use a connection of its own and nothing that belongs to the hub.
+        """
+
+    def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
+        """Write the outcomes in one transaction; False for each one that the fence refused.
+
+        Args:
+            outcomes: of tries that were claimed here.
+            native: called from a native thread; see `beat`. Nothing of the application can be called there: a job
+                whose last try has failed keeps its error and stays running without a lease; `reclaim` ends it.
+
+        Raises:
+            ValueError: an outcome can never be stored, whatever the state of the database.
+        """
+
+    def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
+        """Write ``value`` to the running job's result; False when the lease is lost."""
+
+    def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
+        """Take back running jobs whose last beat is older than ``lease_seconds``.
+
+        Returns:
+            The jobs as they stand now: ``pending`` again at once, or ``error`` when their tries are used up.
+        """
+
+    def unhandled(self, actions: Collection[str]) -> list[str]:
+        """Return the actions of due pending jobs that are not among ``actions``."""
+
+    def get(self, job_id: str) -> Job | None:
+        """Return one job, or None."""
+
+    def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
+        """Return one page of jobs, by creation, and how many there are in all."""
+
+    def retry(self, job_ids: Sequence[str]) -> list[str]:
+        """Put ended jobs back to pending, due now, with one more try allowed; return the ids it did that for.
+
+        Jobs whose params had secrets are left alone: what is stored would hand the mask to the handler as the secret.
+        """
+
+    def cancel(self, job_ids: Sequence[str]) -> list[Job]:
+        """End pending and running jobs as error ``cancelled``; return the ones it ended."""
+
+    def run_now(self, job_ids: Sequence[str]) -> list[str]:
+        """Make pending jobs due now; return the ids it did that for."""
+
+    def stats(self) -> dict[str, Any]:
+        """Return ``{"jobs": [{"action", "status", "count"}], "oldest_pending_seconds": float | None}``."""
+
+    def prune(self, older_than: float, limit: int = 500) -> int:
+        """Delete up to ``limit`` ended jobs last written ``older_than`` seconds ago; return how many."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class JobControl(Protocol):
+    """What a worker lends to the handlers that it runs."""
+
+    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
+        """Store progress under the fence; raise LeaseLost when the job is not this try's any more."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without keeping other jobs from running."""
