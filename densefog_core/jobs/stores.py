@@ -69,7 +69,8 @@ class JobStore(Protocol):
         """Take back running jobs whose last beat is older than ``lease_seconds``.
 
         Returns:
-            The jobs as they stand now: ``pending`` again at once, or ``error`` when their tries are used up.
+            The jobs as they stand now: ``pending`` again, at once after the first try, within ``lease_seconds`` after a
+            later one; or ``error`` when their tries are used up.
         """
 
     def unhandled(self, actions: Collection[str]) -> list[str]:

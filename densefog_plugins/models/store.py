@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from random import uniform
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, and_, case, delete, insert, select, tuple_, update
@@ -178,7 +179,9 @@ class SQLJobStore:
         taken = []
         for row in map(from_row, rows):
             if row.trys < row.try_max:
-                values: dict[str, Any] = {"status": "pending", "run_at": self._dialect.now(), "error": row.error}
+                # One that kills its process must not have the same neighbours each time: they would end with it.
+                apart = uniform(0, lease_seconds) if row.trys > 1 else 0
+                values: dict[str, Any] = {"status": "pending", "run_at": self._dialect.now(apart), "error": row.error}
             else:
                 # A blocked process has left the reason why it ends this very try.
                 error = row.error if row.error.endswith(row.which_try) else f"worker lost {row.which_try}"

@@ -403,6 +403,20 @@ def test_jobs_without_a_beat_are_taken_back(at: Harness) -> None:
     assert (again.id, again.trys) == (dead.id, 2)
 
 
+def test_jobs_that_lost_two_workers_together_do_not_meet_again(at_sql: Harness) -> None:
+    """One of them may have killed both; the others must not end with it."""
+    at_sql.store.enqueue([make_job() for _ in range(50)])
+    starts = []
+    for _ in range(2):
+        assert len(at_sql.take(50)) == 50
+        at_sql.elapse(61)
+        lost = at_sql.store.reclaim(60)
+        starts.append({at_sql.row(job.id).run_at - at_sql.row(job.id).updated for job in lost})
+    at_once, apart = starts
+    assert at_once == {timedelta()}
+    assert len(apart) > 20 and max(apart) <= timedelta(seconds=60)
+
+
 def test_a_job_that_loses_its_last_worker_ends_in_error(at: Harness) -> None:
     poison = at.running(params=SECRET, try_max=1)
     at.elapse(61)
