@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -23,12 +22,11 @@ from densefog_core.jobs import (
     Outcome,
     failure,
     run_job,
-    utcnow,
 )
-from densefog_plugins.worker.heartbeat import BEATS, Heartbeat
+from densefog_plugins.worker.heartbeat import Heartbeat
 from densefog_plugins.worker.hints import Listener
-from densefog_plugins.worker.schedules import Calendar
 from densefog_plugins.worker.tries import Tries, Try
+from densefog_plugins.worker.upkeep import Upkeep
 from densefog_plugins.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -40,12 +38,8 @@ FIRST_POLL = 0.1
 READ = 1
 #: Outcomes that one transaction writes.
 FLUSH = 100
-#: Seconds between two warnings about jobs that nobody here handles.
-UNHANDLED_EVERY = 60.0
 #: Seconds that interrupted handlers get to clean up at shutdown.
 CLEANUP = 2.0
-#: Rows that one DELETE of old jobs takes, and the seconds between two of them.
-PRUNE_BATCH, PRUNE_EVERY = 500, 60.0
 #: Seconds between tries to reach a database that is gone, at first and at most.
 OUTAGE_PAUSE, OUTAGE_PAUSE_MAX = 0.2, 10.0
 
@@ -67,9 +61,9 @@ class GeventWorker:
         self._lease: float = config.lease
         self._tries = Tries()
         self._watchdog = Watchdog(self._tries)
-        self._calendar = Calendar(app.job_specs, utcnow())
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
+        self._upkeep = Upkeep(app, self._through_outages, self._wake.set)
         # The one thing of gevent that other threads may touch; it sets the event in the loop.
         self._waker: Any = None
         self._hints: Any = None
@@ -90,8 +84,7 @@ class GeventWorker:
         self._app.wake_listeners.append(self.wake)
         listener = self._listen()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
-        loops = (self._flusher, self._reclaimer, self._complainer, self._pruner, self._scheduler)
-        helpers = [gevent.spawn(loop) for loop in loops]
+        helpers = [gevent.spawn(loop) for loop in (self._flusher, *self._upkeep.loops)]
         heartbeat.start()
         self._watchdog.start()
         try:
@@ -288,45 +281,7 @@ class GeventWorker:
                          time.monotonic() - one.started)
             )
 
-    # -- what goes on beside -------------------------------------------------------------------------------
-
-    def _reclaimer(self) -> None:
-        """Take back the jobs of dead workers, every quarter of a lease."""
-        while True:
-            for job in self._through_outages("reclaim jobs", lambda: self._app.store.reclaim(self._lease)) or ():
-                self._reclaimed(job)
-            gevent.sleep(self._lease / BEATS * random.uniform(0.5, 1.5))
-
-    def _reclaimed(self, job: Job) -> None:
-        _logger.warning("%s %s: its worker is gone; it is %s (try %d of %d)",
-                        job.action, job.id, job.status, job.trys, job.try_max)
-        if job.status == "pending":
-            self._wake.set()
-            return
-        self._app.emit(JobEvent("lost", job, job.error))
-
-    def _complainer(self) -> None:
-        """Say once a minute which due jobs wait for a package that is not installed."""
-        while True:
-            for action in self._through_outages("look", lambda: self._app.store.unhandled(self._app.job_specs)) or ():
-                _logger.error("jobs of action %s wait: no installed package handles it", action)
-            gevent.sleep(UNHANDLED_EVERY)
-
-    def _pruner(self) -> None:
-        """Delete ended jobs that are older than ``job_retention``, a few at a time."""
-        retention = self._app.config.job_retention
-        while retention is not None:
-            pruned = self._through_outages("prune jobs", lambda: self._app.store.prune(retention, PRUNE_BATCH))
-            gevent.sleep(0.1 if pruned == PRUNE_BATCH else PRUNE_EVERY * random.uniform(0.5, 1.5))
-
-    def _scheduler(self) -> None:
-        """Enqueue recurring jobs when their time has come."""
-        while self._calendar:
-            now = utcnow()
-            if jobs := self._calendar.due(now):
-                self._through_outages("enqueue recurring jobs", partial(self._app.store.enqueue, jobs))
-            self._calendar.enqueued(now)
-            gevent.sleep(self._calendar.pause(utcnow()))
+    # -- shutdown ------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
         """Let running handlers finish until the deadline, then interrupt them; write every outcome."""
