@@ -295,9 +295,12 @@ class App:
         for record, observe in self._observers:
             try:
                 observe(event=event)
-            except Exception:
+            except (Exception, SystemExit):
                 _logger.exception("%s failed on the event %s of %s", record.found.owner, event.kind, event.job.id)
-        self.notifier.handle(event)
+        try:
+            self.notifier.handle(event)
+        except Exception:
+            _logger.exception("no channel is told of the event %s of %s", event.kind, event.job.id)
 
     # -- the rest ------------------------------------------------------------------------------------------
 

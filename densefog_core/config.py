@@ -5,6 +5,7 @@ A value given to `Config.apply` wins over the environment, that over ``densefog.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -38,6 +39,13 @@ def _integer(value: object) -> int:
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
+def _number(value: object) -> float:
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise ValueError("expected a finite number")
+    return number
+
+
 def _text(value: object) -> str:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
@@ -46,7 +54,7 @@ def _text(value: object) -> str:
 _READERS: dict[type, Callable[[object], Any]] = {
     bool: _boolean,
     int: _integer,
-    float: lambda value: float(value),  # type: ignore[arg-type]
+    float: _number,
     str: _text,
     list: _names,
 }

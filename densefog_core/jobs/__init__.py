@@ -7,6 +7,7 @@ lease can write nothing. A store keeps the promise's table, a worker its clock; 
 from densefog_core.jobs.enqueueing import enqueue, enqueue_many, keyed_id, new_job
 from densefog_core.jobs.handlers import JobRegistry, JobSpec, camel_case, job, make_spec
 from densefog_core.jobs.records import (
+    MAX_SECONDS,
     MAX_TEXT,
     Job,
     JobEvent,
@@ -23,6 +24,7 @@ from densefog_core.jobs.running import failure, run_job
 from densefog_core.jobs.stores import JobControl, JobStore
 
 __all__ = [
+    "MAX_SECONDS",
     "MAX_TEXT",
     "Job",
     "JobControl",

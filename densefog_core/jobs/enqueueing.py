@@ -11,7 +11,7 @@ from densefog_core.context import Request, RunningJob, current_app, current_scop
 from densefog_core.errors import JobRefused
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs.handlers import JobSpec
-from densefog_core.jobs.records import KEYED_CHARS, MAX_TEXT, Job, utcnow
+from densefog_core.jobs.records import KEYED_CHARS, MAX_PROJECT, MAX_SECONDS, MAX_TEXT, MAX_TRIES, Job, utcnow
 from densefog_core.redact import HIDDEN, holds_secret
 from densefog_core.registry import did_you_mean
 
@@ -36,17 +36,21 @@ def new_job(
     _check_params(action, params)
     tries = spec.try_max if try_max is None else try_max
     period = spec.try_period if try_period is None else try_period
-    if tries < 1 or period < 0:
-        raise JobRefused(f"job {action!r}: try_max must be at least 1 and try_period at least 0 seconds")
+    for name, value, least, most in (("try_max", tries, 1, MAX_TRIES), ("try_period", period, 0, MAX_SECONDS)):
+        if not isinstance(value, int) or not least <= value <= most:
+            raise JobRefused(f"job {action!r}: {name} must be a whole number from {least} to {most}, not {value!r}")
+    project = project_id or _current_project()
+    if len(project) > MAX_PROJECT:
+        raise JobRefused(f"job {action!r}: project_id {project!r} has more than {MAX_PROJECT} characters")
     now = utcnow()
     return Job(
         id=new_id("job-") if key is None else keyed_id(action, key),
         action=action,
         params=params,
-        project_id=project_id or _current_project(),
+        project_id=project,
         try_max=tries,
         try_period=period,
-        run_at=now if run_at is None else _naive_utc(now + run_at if isinstance(run_at, timedelta) else run_at),
+        run_at=_start(action, now, run_at),
         created=now,
         updated=now,
     )
@@ -83,8 +87,13 @@ def _current_project() -> str:
     return (isinstance(scope, Request) and scope.project_id) or SYSTEM_PROJECT
 
 
-def _naive_utc(moment: datetime) -> datetime:
-    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+def _start(action: str, now: datetime, run_at: datetime | timedelta | None) -> datetime:
+    """Return what `enqueue` takes as ``run_at`` as naive UTC."""
+    try:
+        moment = run_at if isinstance(run_at, datetime) else now + (run_at or timedelta())
+        utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise JobRefused(f"job {action!r}: run_at {run_at!r} is beyond the calendar") from None
     return utc.replace(microsecond=0)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from densefog_core.context import RunningJob
 from densefog_core.errors import RegistrationError
-from densefog_core.jobs.records import Job
+from densefog_core.jobs.records import MAX_SECONDS, MAX_TRIES, Job
 from densefog_core.registry import Registry
+
+_logger = logging.getLogger("densefog.jobs")
 
 Handler = Callable[..., Any]
 H = TypeVar("H", bound=Handler)
@@ -48,8 +52,23 @@ class JobSpec:
     every: str | None = None
 
     def delay(self, job: Job) -> float:
-        """Return the seconds between the failed try that ``job`` records and the next one."""
-        return self.backoff(job.trys) if self.backoff else float(job.try_period * job.trys)
+        """Return the seconds between the failed try that ``job`` records and the next one, at most ten years.
+
+        A ``backoff`` that raises, or returns no number, is logged; then ``try_period`` counts.
+        """
+        seconds = float(job.try_period * job.trys)
+        if self.backoff is not None:
+            try:
+                seconds = _finite(self.backoff(job.trys))
+            except Exception:
+                _logger.exception("the backoff of job %s failed after try %d", self.action, job.trys)
+        return min(max(seconds, 0.0), MAX_SECONDS)
+
+
+def _finite(seconds: float) -> float:
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise ValueError(f"it must be a number of seconds, not {seconds!r}")
+    return float(seconds)
 
 
 @overload
@@ -122,13 +141,17 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
         spec = JobSpec(name, handler, adapt(name, handler), **options)
     except TypeError as exc:
         raise RegistrationError(f"job {name!r}: {exc}; known options: {', '.join(_OPTIONS)}") from None
-    for option, least in (("try_max", 1), ("try_period", 0), ("timeout", 0.001)):
+    for option, kinds, least, most in _LIMITS:
         value = getattr(spec, option)
-        if value is not None and not (isinstance(value, int | float) and value >= least):
-            raise RegistrationError(f"job {name!r}: {option} must be a number of at least {least}, not {value!r}")
+        if value is not None and not (isinstance(value, kinds) and least <= value <= most):
+            what = "whole number" if kinds is int else "number"
+            raise RegistrationError(f"job {name!r}: {option} must be a {what} from {least} to {most}, not {value!r}")
     return spec
 
 
+_LIMITS: tuple[tuple[str, Any, float, int], ...] = (
+    ("try_max", int, 1, MAX_TRIES), ("try_period", int, 0, MAX_SECONDS), ("timeout", int | float, 0.001, MAX_SECONDS),
+)
 _OPTIONS = tuple(JobSpec.__dataclass_fields__)[3:]
 _UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 

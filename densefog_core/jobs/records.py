@@ -13,6 +13,10 @@ Status = Literal["pending", "running", "finished", "error"]
 
 #: Bytes that a TEXT column of MySQL holds; params and result must fit on every database.
 MAX_TEXT = 65_535
+#: Characters of the ``project_id`` column.
+MAX_PROJECT = 32
+#: What a job may be given at most: the columns have room for tries that are given back, and dates for the next one.
+MAX_TRIES, MAX_SECONDS = 1_000_000, 10 * 365 * 86_400
 #: Characters of a job id after ``job-`` that are made of an idempotency key; random ids have 10.
 KEYED_CHARS = 26
 

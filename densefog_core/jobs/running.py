@@ -9,7 +9,7 @@ from densefog_core import jsontext
 from densefog_core.context import RunningJob, entered
 from densefog_core.errors.table import stack
 from densefog_core.jobs.handlers import JobSpec
-from densefog_core.jobs.records import MAX_TEXT, Job, JobShutdown, JobTimeout, LeaseLost, Outcome
+from densefog_core.jobs.records import MAX_TEXT, Job, JobInterrupt, JobShutdown, JobTimeout, LeaseLost, Outcome
 from densefog_core.jobs.stores import JobControl
 from densefog_core.redact import redact_text
 
@@ -36,7 +36,7 @@ def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
             return Outcome(claimed, "released")
         except LeaseLost as exc:
             return Outcome(claimed, "dropped", error=str(exc), exception=exc)
-        except (Exception, JobTimeout) as exc:  # noqa: BLE001 - a handler may raise anything
+        except (Exception, JobTimeout, SystemExit) as exc:  # noqa: BLE001 - a handler may raise anything
             which = f"{claimed.action} {claimed.id}"
             _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
             return failure(spec, claimed, exc)
@@ -51,7 +51,15 @@ def _storable(result: object) -> Any:  # noqa: ANN401
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
     """Return the outcome of a failed try: another one later, or the end."""
-    text = redact_text(str(exc) or type(exc).__name__)
+    text = redact_text(_text(exc) or type(exc).__name__)
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
     return Outcome(claimed, "error", error=text, exception=exc)
+
+
+def _text(exc: BaseException) -> str:
+    try:
+        return str(exc) if isinstance(exc, Exception | JobInterrupt) else repr(exc)
+    except Exception:
+        _logger.exception("%s has no text", type(exc).__name__)
+        return ""

@@ -190,7 +190,7 @@ class MemoryStore:
         if job.action in self.last_failures:
             try:
                 self.last_failures[job.action](replace(ended, params=job.params))
-            except Exception:
+            except (Exception, SystemExit):
                 _logger.exception("on_last_failure of %s failed for %s", job.action, job.id)
         return ended
 

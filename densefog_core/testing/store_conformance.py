@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -256,10 +257,11 @@ class StoreConformance:
 
     def test_a_job_ends_whatever_the_application_raises(self, store: JobStore) -> None:
         """What ``last_failures`` raises is logged, and harms neither the job nor the others of its batch."""
-        store.last_failures = {"Create": lambda job: 1 / 0}
-        jobs = [_running(store), _running(store)]
-        assert store.finish([Outcome(jobs[0], "error", error="x"), Outcome(jobs[1], "finished")]) == [True, True]
-        assert [_row(store, job).status for job in jobs] == ["error", "finished"]
+        store.last_failures = {"Create": lambda job: 1 / 0, "Delete": lambda job: sys.exit(1)}
+        jobs = [_running(store), _running(store, action="Delete"), _running(store)]
+        ends = [Outcome(jobs[0], "error", error="x"), Outcome(jobs[1], "error"), Outcome(jobs[2], "finished")]
+        assert store.finish(ends) == [True, True, True]
+        assert [_row(store, job).status for job in jobs] == ["error", "error", "finished"]
 
     def test_pages_are_filtered_ordered_and_counted(self, store: JobStore) -> None:
         """By creation; the count is of all pages. What users type is no pattern."""

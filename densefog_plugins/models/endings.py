@@ -71,7 +71,7 @@ class Endings:
         try:
             with savepoint():
                 call(ended)
-        except Exception:
+        except (Exception, SystemExit):
             _logger.exception("on_last_failure of %s failed for %s", ended.action, ended.id)
 
 

@@ -27,6 +27,7 @@ class Try:
         greenlet: what runs it.
         running: whether its handler has not ended; afterwards its outcome waits to be written.
         expired: whether the heartbeat has given it up because it did not stop.
+        early: what to raise in the handler, which has not begun.
     """
 
     job: Job
@@ -35,15 +36,26 @@ class Try:
     greenlet: gevent.Greenlet[..., Any] | None = None
     running: bool = True
     expired: bool = False
+    early: JobInterrupt | None = None
+    _begun: bool = False
 
     @property
     def stuck_at(self) -> float:
         """Monotonic time after which the try is taken to be stuck."""
         return self.started + self.timeout + GRACE
 
+    def begin(self) -> None:
+        """Begin, unless it was interrupted before that."""
+        self.started, self._begun = time.monotonic(), True
+        if self.early is not None:
+            raise self.early
+
     def interrupt(self, error: JobInterrupt) -> None:
         """Raise ``error`` in the handler, where it next yields."""
-        if self.running and self.greenlet is not None:
+        if not self._begun:
+            # A greenlet that is killed before it runs never does: there would be no outcome.
+            self.early = error
+        elif self.running and self.greenlet is not None:
             self.greenlet.kill(error, block=False)
 
 

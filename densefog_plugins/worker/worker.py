@@ -43,6 +43,9 @@ CLEANUP = 2.0
 #: Seconds between tries to reach a database that is gone, at first and at most.
 OUTAGE_PAUSE, OUTAGE_PAUSE_MAX = 0.2, 10.0
 
+#: What a store raises that no later attempt can do without; anything else may be an outage.
+UNSTORABLE = (ValueError, TypeError, ArithmeticError)
+
 _logger = logging.getLogger("densefog.worker")
 
 _KINDS: dict[str, Any] = {"finished": "finished", "retry": "retrying", "error": "failed"}
@@ -71,6 +74,7 @@ class GeventWorker:
         # Whether the last claim took all that it could: then there may be more, as soon as a slot is free.
         self._more = False
         self._stopping = False
+        self._broken: BaseException | None = None
         self._drain_deadline = 0.0
         self._stopped = Event()
 
@@ -85,6 +89,8 @@ class GeventWorker:
         listener = self._listen()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
         helpers = [gevent.spawn(loop) for loop in (self._flusher, *self._upkeep.loops)]
+        for helper in helpers:
+            helper.link_exception(self._helper_died)
         heartbeat.start()
         self._watchdog.start()
         try:
@@ -100,6 +106,14 @@ class GeventWorker:
                 self._hints.close()
             listener.close()
             self._stopped.set()
+        if self._broken is not None:
+            raise self._broken
+
+    def _helper_died(self, helper: Any) -> None:  # noqa: ANN401
+        """Stop, so that the supervisor starts another: without one of its loops a worker would keep jobs for ever."""
+        _logger.critical("a loop of the worker has ended by %s; it stops", type(helper.exception).__name__)
+        self._broken = helper.exception
+        self._begin_to_stop(self._app.config.drain_timeout)
 
     def stop(self, timeout: float | None = None) -> None:
         """Take no more jobs, let running ones finish, put back the rest; returns when `start` does.
@@ -108,10 +122,13 @@ class GeventWorker:
             timeout: seconds that running jobs get; None takes ``CONF.drain_timeout``.
         """
         seconds = self._app.config.drain_timeout if timeout is None else timeout
+        self._begin_to_stop(seconds)
+        self._stopped.wait(seconds + 2 * CLEANUP + 1)
+
+    def _begin_to_stop(self, seconds: float) -> None:
         self._drain_deadline = time.monotonic() + seconds
         self._stopping = True
         self.wake()
-        self._stopped.wait(seconds + 2 * CLEANUP + 1)
 
     def wake(self) -> None:
         """Look for jobs at once; safe to call from any thread."""
@@ -201,17 +218,15 @@ class GeventWorker:
         one.greenlet = gevent.spawn(self._run, one)
 
     def _run(self, one: Try) -> None:
-        one.started = time.monotonic()
-        self._watchdog.watch(one)
-        self._app.emit(JobEvent("started", one.job))
-        timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:
-            outcome = run_job(self._app, one.job, self)
+            outcome = self._try(one)
         except JobInterrupt as exc:
-            # It came while the handler's clean-up ran: the handler itself had ended, or was being interrupted.
+            # It came before the handler began, or while its clean-up ran.
             outcome = self._interrupted(one, exc)
-        finally:
-            timer.close()
+        except BaseException as exc:
+            # A try without an outcome would keep its slot and its lease.
+            _logger.exception("%s %s was ended by %s", one.job.action, one.job.id, type(exc).__name__)
+            outcome = self._failed(one, exc)
         one.running = False
         if one.expired:
             outcome = Outcome(one.job, "dropped", error="timed out")
@@ -219,6 +234,16 @@ class GeventWorker:
         self._flush.set()
         if self._more:
             self._wake.set()
+
+    def _try(self, one: Try) -> Outcome:
+        one.begin()
+        self._watchdog.watch(one)
+        self._app.emit(JobEvent("started", one.job))
+        timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
+        try:
+            return run_job(self._app, one.job, self)
+        finally:
+            timer.close()
 
     def _interrupted(self, one: Try, exc: JobInterrupt) -> Outcome:
         if isinstance(exc, JobShutdown):
@@ -268,11 +293,15 @@ class GeventWorker:
         """Write them together; when the store refuses one for what it holds, that one ends as an error."""
         try:
             return self._app.store.finish(outcomes)
-        except ValueError:
+        except UNSTORABLE:
             if len(outcomes) > 1:
                 return [self._finish([outcome])[0] for outcome in outcomes]
             _logger.exception("the outcome of %s cannot be stored", outcomes[0].job.id)
+        try:
             return self._app.store.finish([_storable(outcomes[0])])
+        except UNSTORABLE:
+            # Others must not wait for it. Its lease ends, and whoever takes the job back tries it again.
+            return [False]
 
     def _tell(self, one: Try, outcome: Outcome) -> None:
         if outcome.status in _KINDS:

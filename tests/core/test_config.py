@@ -63,6 +63,8 @@ def test_paths_become_text():
         ("pick_size", 1.5, "is not int"),
         ("pick_size", True, "is not int"),
         ("lease", 3, "is less than 4"),
+        ("lease", "inf", "is not float"),
+        ("exec_timeout", float("nan"), "is not float"),
         ("debug", "maybe", "is not true or false"),
         ("http_status", "never", "is none of ok, map"),
         ("notify_channels", 5, "is not names separated by commas"),

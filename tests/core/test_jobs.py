@@ -11,6 +11,7 @@ from densefog_core.context import Request, entered
 from densefog_core.errors import JobRefused, RegistrationError
 from densefog_core.ids import ALPHABET, SYSTEM_PROJECT, new_id
 from densefog_core.jobs import (
+    MAX_SECONDS,
     MAX_TEXT,
     Job,
     JobRegistry,
@@ -21,6 +22,7 @@ from densefog_core.jobs import (
     enqueue_many,
     keyed_id,
     make_spec,
+    run_job,
 )
 from densefog_core.testing import FrozenClock, MemoryStore, RecordingChannel, make_app
 
@@ -84,10 +86,13 @@ def test_an_async_handler_is_refused():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"try_max": 0}, "try_max must be a number of at least 1, not 0"),
-        ({"try_period": -1}, "try_period must be a number of at least 0"),
-        ({"timeout": 0}, "timeout must be a number"),
+        ({"try_max": 0}, "try_max must be a whole number from 1 to 1000000, not 0"),
+        ({"try_max": 2.5}, "try_max must be a whole number from 1 to 1000000, not 2.5"),
+        ({"try_period": -1}, "try_period must be a whole number from 0 to 315360000, not -1"),
+        ({"timeout": 0}, "timeout must be a number from 0.001 to 315360000, not 0"),
         ({"timeout": "5"}, "timeout must be a number"),
+        ({"timeout": float("inf")}, "timeout must be a number"),
+        ({"timeout": float("nan")}, "timeout must be a number"),
         ({"retries": 5}, "retries.*known options: try_max, try_period, timeout"),
     ],
 )
@@ -153,7 +158,12 @@ def test_a_job_belongs_to_the_project_of_the_request_or_job_that_enqueues_it():
         ("Work", {"a": [{"b": Secret("x")}]}, {}, r"hold a Secret, .* pass .reveal\(\)"),
         ("Work", {"a": "x" * MAX_TEXT}, {}, "the column holds 65535"),
         ("Work", {"a": "é" * (MAX_TEXT // 2)}, {}, "the column holds 65535"),
-        ("Work", {}, {"try_max": 0}, "try_max must be at least 1"),
+        ("Work", {}, {"try_max": 0}, "try_max must be a whole number from 1 to 1000000, not 0"),
+        ("Work", {}, {"try_max": "3"}, "try_max must be a whole number"),
+        ("Work", {}, {"try_period": 10**12}, "try_period must be a whole number from 0 to 315360000"),
+        ("Work", {}, {"run_at": timedelta.max}, "beyond the calendar"),
+        ("Work", {}, {"run_at": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))}, "beyond the calendar"),
+        ("Work", {}, {"project_id": "p" * 33}, "has more than 32 characters"),
     ],
 )
 def test_a_job_that_cannot_be_kept_is_refused_and_nothing_is_written(action, params, options, reason):
@@ -243,6 +253,47 @@ def test_the_text_of_a_failure_is_stored_without_secrets():
 def test_a_handlers_own_backoff_is_used(clock):
     app = app_with(broken, clock, backoff=lambda trys: 7 * trys)
     assert one_run(app).run_at == clock.now + timedelta(seconds=7)
+
+
+@pytest.mark.parametrize(
+    ("backoff", "said"),
+    [
+        (lambda trys: {}[trys], "KeyError"),
+        (lambda trys: None, "not None"),
+        (lambda trys: "5", "not '5'"),
+        (lambda trys: float("inf"), "not inf"),
+    ],
+)
+def test_a_backoff_that_gives_no_number_is_logged_and_the_jobs_period_counts(clock, caplog, backoff, said):
+    app = app_with(broken, clock, backoff=backoff, try_period=60)
+    assert one_run(app).run_at == clock.now + timedelta(seconds=60)
+    assert "the backoff of job Work failed after try 1" in caplog.text
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(1e300, MAX_SECONDS), (-5, 0)])
+def test_a_backoff_of_any_size_leads_to_a_date(clock, seconds, waits):
+    app = app_with(broken, clock, backoff=lambda trys: seconds, try_max=2)
+    job_id = app.enqueue("Work")
+    (claimed,) = app.store.claim(1, {"Work"})
+    assert run_job(app, claimed, app).delay == waits
+    assert app.store.get(job_id).status == "running"
+
+
+class Textless(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"), [(Textless(), "Textless"), (SystemExit(3), "SystemExit(3)"), (ValueError(), "ValueError")]
+)
+def test_whatever_a_handler_raises_its_try_has_failed(raised, error):
+    def fail():
+        raise raised
+
+    ended = one_run(app_with(fail, try_max=1))
+    assert (ended.status, ended.error) == ("error", error)
 
 
 def test_params_are_redacted_when_the_job_has_ended_but_not_before(clock):

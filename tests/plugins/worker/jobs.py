@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gevent import GreenletExit
+
 from densefog_core import hookimpl
 from densefog_core.context import RunningJob
 from densefog_core.jobs import Job, JobEvent, JobInterrupt, job
@@ -35,6 +37,12 @@ def trace(*words: object) -> None:
 def densefog_job_event(event: JobEvent) -> None:
     """Write down every event."""
     trace(event.kind, event.job.id, event.job.trys, os.getpid())
+    if event.job.params.get("fatal") == event.kind:
+        raise Fatal
+
+
+class Fatal(BaseException):
+    """What nobody should raise."""
 
 
 def gave_up(ended: Job) -> None:
@@ -90,6 +98,12 @@ def until(params: dict[str, Any], time_sleep: Callable[[float], None]) -> None:
 def fail(params: dict[str, Any]) -> None:
     """Raise."""
     raise RuntimeError("the provider said no")
+
+
+@job
+def leave(params: dict[str, Any]) -> None:
+    """Raise what ends a greenlet, or the process."""
+    raise {"greenlet": GreenletExit, "process": SystemExit, "fatal": Fatal}[params["what"]]
 
 
 @job(timeout=1.5, on_last_failure=gave_up)

@@ -104,6 +104,30 @@ def test_a_drain_lets_jobs_finish_and_puts_back_the_rest_at_no_cost(site: Site) 
     assert site.row(refused).status == "pending"
 
 
+def test_whatever_ends_a_try_leaves_its_slot_to_the_next_job(sqlite_site: Site) -> None:
+    site = sqlite_site
+    left = [site.add("Leave", {"what": what}, try_max=2) for what in ("greenlet", "process", "fatal")]
+    left += [site.add("Quick", {"fatal": "started"}, try_max=2)]
+    with site.worker(worker_exec_size=1):
+        site.until(lambda: site.ended(*left))
+        last = site.add("Quick")
+        site.until(lambda: site.ended(last))
+    assert [(site.row(job_id).status, site.row(job_id).trys) for job_id in left] == [("error", 2)] * 4
+    assert site.row(last).status == "finished"
+
+
+def test_a_worker_that_has_lost_one_of_its_loops_stops_with_an_error(sqlite_site: Site) -> None:
+    """It would keep the jobs whose outcomes nobody writes; another begins anew."""
+    site = sqlite_site
+    site.add("Quick", {"fatal": "finished"})
+    with site.worker() as process:
+        assert process.wait(30) == 1
+    assert "a loop of the worker has ended by Fatal; it stops" in site.log
+    waiting = site.add("Quick")
+    with site.worker():
+        site.until(lambda: site.ended(waiting))
+
+
 @pytest.mark.chaos
 def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_others(sqlite_site: Site) -> None:
     """Under ``--processes 2``: what a process takes down with it runs again in another."""
