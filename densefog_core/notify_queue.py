@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 
 from densefog_core.config import Config
+from densefog_core.errors.table import text_of
 from densefog_core.jobs import Job
 from densefog_core.notices import Channel, DeliveryError, Key, Notification
 from densefog_core.notify_storm import Storm
@@ -149,7 +150,7 @@ class Outbox:
         for tries in range(1, TRIES + 1):
             try:
                 self.channel.send(notification)
-            except Exception as exc:  # noqa: BLE001 - a broken channel must not harm jobs or other channels
+            except (Exception, SystemExit) as exc:  # noqa: BLE001 - a broken channel must not harm jobs or others
                 pause = _pause(exc, tries)
                 if pause is not None and self._sleep(pause):
                     continue
@@ -173,10 +174,11 @@ class Outbox:
         return True
 
 
-def _pause(exc: Exception, tries: int) -> float | None:
+def _pause(exc: BaseException, tries: int) -> float | None:
     """Return the seconds until the next try, or None when there should be none."""
     if isinstance(exc, DeliveryError):
-        temporary, wanted = not exc.permanent, exc.retry_after or 0.0
+        temporary = not exc.permanent
+        wanted = exc.retry_after if isinstance(exc.retry_after, int | float) else 0.0
     else:
         temporary, wanted = isinstance(exc, OSError), 0.0
     if tries == TRIES or not temporary:
@@ -187,7 +189,7 @@ def _pause(exc: Exception, tries: int) -> float | None:
 
 def reason(exc: BaseException, secrets: Collection[str] = ()) -> str:
     """Return what went wrong in one line that holds no address and none of ``secrets``."""
-    text = " ".join(str(exc).split())
+    text = " ".join(text_of(exc).split())
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = redact_text(_address.sub("<an address>", text))[:MAX_REASON]

@@ -179,6 +179,15 @@ def _mapped(error: Exception, map_error: MapError) -> BaseIaasException | None:
     return answer
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of an exception, or nothing when it cannot say it; of one that ends a program, what it is."""
+    try:
+        return str(error) if isinstance(error, Exception) else repr(error)
+    except Exception:
+        _logger.exception("a %s has no text", type(error).__name__)
+        return ""
+
+
 def stack(error: BaseException) -> str:
     """Return the traceback of ``error`` and of what it stands for: the provider's, or those of a batch; for the log."""
     parts = ["".join(traceback.format_exception(error))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from densefog_core import jsontext
 from densefog_core.context import RunningJob, entered
-from densefog_core.errors.table import stack
+from densefog_core.errors.table import stack, text_of
 from densefog_core.jobs.handlers import JobSpec
 from densefog_core.jobs.records import MAX_TEXT, Job, JobInterrupt, JobShutdown, JobTimeout, LeaseLost, Outcome
 from densefog_core.jobs.stores import JobControl
@@ -51,15 +51,7 @@ def _storable(result: object) -> Any:  # noqa: ANN401
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
     """Return the outcome of a failed try: another one later, or the end."""
-    text = redact_text(_text(exc) or type(exc).__name__)
+    text = redact_text((str(exc) if isinstance(exc, JobInterrupt) else text_of(exc)) or type(exc).__name__)
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
     return Outcome(claimed, "error", error=text, exception=exc)
-
-
-def _text(exc: BaseException) -> str:
-    try:
-        return str(exc) if isinstance(exc, Exception | JobInterrupt) else repr(exc)
-    except Exception:
-        _logger.exception("%s has no text", type(exc).__name__)
-        return ""

@@ -90,6 +90,24 @@ def test_after_so_many_tries_a_notice_is_given_up_and_the_next_is_sent(caplog):
     assert (box.counts()["sent"], box.counts()["failed"]) == (1, 1)
 
 
+class Textless(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "error", [Textless(), SystemExit(1), DeliveryError("no", retry_after="soon")], ids=["textless", "exit", "soon"]
+)
+def test_whatever_a_channel_raises_the_next_notice_is_sent(error):
+    channel = Failing(error)
+    box = outbox(channel)
+    put(box)
+    put(box)
+    assert channel.done.wait(5)
+    stop(box)
+    assert box.counts()["sent"] >= 1
+
+
 def test_shutdown_sends_what_waits_and_the_digest():
     channel = Failing()
     box = outbox(channel, rate=5)
