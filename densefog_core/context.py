@@ -132,8 +132,11 @@ class RunningJob(Scope):
 
         Raises:
             LeaseLost: another worker has taken the job over; stop working on it.
+            TypeError, ValueError: it is not JSON.
         """
-        self._control.progress(self.job, value)
+        from densefog_core.jobs.running import storable
+
+        self._control.progress(self.job, storable(value))
 
     def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown."""

@@ -68,7 +68,9 @@ def keyed_id(action: str, key: str) -> str:
 def _check_params(action: str, params: dict[str, Any]) -> None:
     try:
         text = jsontext.dumps(params)
-    except (TypeError, ValueError) as exc:
+        # What does not come back from the table would reach the handler as something else.
+        jsontext.loads(text)
+    except (TypeError, ValueError, RecursionError) as exc:
         raise JobRefused(f"job {action!r}: its params are not JSON ({exc}); nothing is enqueued") from None
     if HIDDEN in text and holds_secret(params):
         raise JobRefused(f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; pass .reveal()")

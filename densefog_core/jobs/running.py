@@ -31,7 +31,7 @@ def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
     with entered(RunningJob(claimed, control)) as running:
         try:
             result = app.call_job(running, spec.call)
-            return Outcome(claimed, "finished", result=_storable(result))
+            return Outcome(claimed, "finished", result=storable(result))
         except JobShutdown:
             return Outcome(claimed, "released")
         except LeaseLost as exc:
@@ -42,11 +42,25 @@ def run_job(app: App, claimed: Job, control: JobControl) -> Outcome:
             return failure(spec, claimed, exc)
 
 
-def _storable(result: object) -> Any:  # noqa: ANN401
+def storable(result: object) -> Any:  # noqa: ANN401
+    """Return a result as its column takes it and gives it back: what it does not is replaced by a note.
+
+    Raises:
+        TypeError: it is not JSON.
+        ValueError: it is not JSON that others can read, or contains itself.
+    """
     text = jsontext.dumps(result)
-    if len(text) <= MAX_TEXT and len(text.encode()) <= MAX_TEXT:
-        return result
-    return {"truncated": True, "reason": f"the result has {len(text)} characters; the column holds {MAX_TEXT} bytes"}
+    if len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT:
+        return _note(f"the result has {len(text)} characters; the column holds {MAX_TEXT} bytes")
+    try:
+        jsontext.loads(text)
+    except jsontext.InvalidJSON as exc:
+        return _note(f"the result is no JSON that can be read again: {exc}")
+    return result
+
+
+def _note(reason: str) -> dict[str, Any]:
+    return {"truncated": True, "reason": reason}
 
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:

@@ -38,6 +38,13 @@ def app_with(handler, clock=None, **options):
     return make_app(jobs={"Work": handler}, store=store)
 
 
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def one_run(app, **options):
     job_id = app.enqueue("Work", **options)
     app.run_jobs()
@@ -155,6 +162,9 @@ def test_a_job_belongs_to_the_project_of_the_request_or_job_that_enqueues_it():
         ("Wrok", {}, {}, "no installed package handles job 'Wrok'; did you mean 'Work'"),
         ("Work", {"a": object()}, {}, "its params are not JSON"),
         ("Work", {"a": float("nan")}, {}, "its params are not JSON"),
+        ("Work", {"a": nested(32)}, {}, "its params are not JSON .it is nested more than 32 levels deep"),
+        ("Work", {"a": nested(100_000)}, {}, "its params are not JSON .maximum recursion depth"),
+        ("Work", {"a": {1: 1, "1": 2}}, {}, "its params are not JSON .the key '1' stands in it twice"),
         ("Work", {"a": [{"b": Secret("x")}]}, {}, r"hold a Secret, .* pass .reveal\(\)"),
         ("Work", {"a": "x" * MAX_TEXT}, {}, "the column holds 65535"),
         ("Work", {"a": "é" * (MAX_TEXT // 2)}, {}, "the column holds 65535"),
@@ -353,8 +363,17 @@ def test_a_result_that_is_not_json_is_a_failure(result):
     assert one_run(app_with(lambda: result, try_max=1)).status == "error"
 
 
-def test_a_result_too_large_for_its_column_is_replaced_by_a_note():
-    assert one_run(app_with(lambda: "x" * (MAX_TEXT + 1))).result["truncated"] is True
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ("x" * (MAX_TEXT + 1), "the result has 65538 characters; the column holds 65535 bytes"),
+        (nested(33), "it is nested more than 32 levels deep"),
+    ],
+)
+def test_a_result_that_its_column_would_not_give_back_is_replaced_by_a_note(result, reason):
+    note = one_run(app_with(lambda: result)).result
+    assert note["truncated"] is True
+    assert reason in note["reason"]
 
 
 def test_progress_is_stored_while_the_job_runs():
@@ -364,6 +383,15 @@ def test_progress_is_stored_while_the_job_runs():
 
     app = app_with(work)
     assert one_run(app).result == {"seen": {"percent": 50}}
+
+
+def test_progress_too_large_for_its_column_is_replaced_by_a_note():
+    def work():
+        current_job.progress("x" * MAX_TEXT)
+        return app.store.get(current_job.id).result["reason"]
+
+    app = app_with(work)
+    assert one_run(app).result == "the result has 65537 characters; the column holds 65535 bytes"
 
 
 # -- what is told of it --------------------------------------------------------------------------------------------
