@@ -8,9 +8,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, bindparam, func, literal_column, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    text,
+    type_coerce,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.types import DateTime
+from sqlalchemy.types import DateTime, LargeBinary
 
 from densefog_core.jobs import utcnow
 from densefog_plugins.models.statements import MySQLStatements, PostgreSQLStatements, Statements
@@ -42,6 +54,10 @@ class Dialect:
             offset: seconds to add, negative for the past.
         """
         return bindparam(None, utcnow() + timedelta(seconds=round(offset)), DateTime(), unique=True)
+
+    def exactly(self, column: ColumnElement[str]) -> ColumnElement[Any]:
+        """Return a text for comparisons in which case, accents and spaces at its end count."""
+        return column
 
     def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """Return ``query`` locking the rows that it reads and passing over locked ones.
@@ -97,6 +113,10 @@ class MySQL(Dialect):
         if not round(offset):
             return func.utc_timestamp(type_=DateTime())
         return func.timestampadd(literal_column("SECOND"), round(offset), func.utc_timestamp(), type_=DateTime())
+
+    def exactly(self, column: ColumnElement[str]) -> ColumnElement[Any]:
+        """See `Dialect.exactly`."""
+        return type_coerce(cast(column, LargeBinary()), column.type)
 
     def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""

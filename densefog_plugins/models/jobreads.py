@@ -44,8 +44,9 @@ def stats(connection: Connection, dialect: Dialect) -> dict[str, Any]:
 
 def unhandled(connection: Connection, dialect: Dialect, actions: Collection[str]) -> list[str]:
     """Return the actions of due jobs that are not among those given."""
-    due = select(job.c.action).distinct().where(job.c.status == PENDING, job.c.run_at <= dialect.now())
-    return sorted(connection.scalars(due.where(job.c.action.not_in(sorted(actions)))))
+    name = dialect.exactly(job.c.action)
+    due = select(func.min(job.c.action)).where(job.c.status == PENDING, job.c.run_at <= dialect.now())
+    return sorted(connection.scalars(due.where(name.not_in(sorted(actions))).group_by(name)))
 
 
 def _conditions(which: JobFilter) -> Iterable[ColumnElement[bool]]:

@@ -20,6 +20,8 @@ from densefog_plugins.models.jobtable import dump, from_row, job
 
 COLUMNS = ", ".join(f"job.{column.name}" for column in job.c)
 DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions})"
+#: The same where names that differ in case, accents or spaces at their end are equal otherwise.
+DUE_EXACTLY = DUE.replace("action IN", "CAST(action AS BINARY) IN")
 OLDEST = "ORDER BY run_at, id LIMIT :limit"
 TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}"
 END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
@@ -67,6 +69,7 @@ class Statements:
 
     single = False
     _now = ":now"
+    _due = DUE
     #: The due jobs behind one, oldest first.
     _behind = f"{DUE} AND (run_at, id) > (:after, :after_id) {OLDEST}"
 
@@ -80,7 +83,8 @@ class Statements:
     def is_due(self, connection: Connection, actions: Sequence[str]) -> bool:
         """Return whether there seem to be due jobs; it locks nothing."""
         given = {**_values("action", actions), **self._time()}
-        found = connection.execute(_statement(f"SELECT 1 FROM job WHERE {DUE} LIMIT 1", self._now, len(actions)), given)
+        template = f"SELECT 1 FROM job WHERE {self._due} LIMIT 1"
+        found = connection.execute(_statement(template, self._now, len(actions)), given)
         return found.first() is not None
 
     def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
@@ -94,7 +98,7 @@ class Statements:
         if len(taken) < limit and not (taken and self.single):
             self._began = time.monotonic()
             oldest = {**given, "limit": limit - len(taken)}
-            taken += self._take(connection, f"{DUE} {OLDEST}", oldest, len(actions))
+            taken += self._take(connection, f"{self._due} {OLDEST}", oldest, len(actions))
         self._last = taken[-1] if len(taken) == limit else None
         return taken
 
@@ -131,10 +135,11 @@ class MySQLStatements(Statements):
     """
 
     _now = "utc_timestamp()"
+    _due = DUE_EXACTLY
     # A status between two equal ones: of ``status = ...`` a look-up is made that begins with the first pending job,
     # whatever is said of ``run_at``.
     _behind = (
-        "status >= 'pending' AND status <= 'pending' AND action IN ({actions}) "
+        "status >= 'pending' AND status <= 'pending' AND CAST(action AS BINARY) IN ({actions}) "
         "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now}) "
         "ORDER BY status, run_at, id LIMIT :limit"
     )

@@ -181,6 +181,16 @@ def test_a_claim_takes_only_the_actions_it_is_asked_for(at: Harness) -> None:
     assert at.store.claim(0, ACTIONS) == []
 
 
+def test_an_action_is_taken_only_by_its_very_name(at: Harness) -> None:
+    """To MySQL these are all equal: a worker would take jobs that it has no handler for."""
+    others = sorted([at.add(name) for name in ("create", "CREATE", "Créate", "Create ")])
+    mine = at.add()
+    assert at.store.unhandled(ACTIONS) == ["CREATE", "Create ", "Créate", "create"]
+    assert [job.id for job in at.take()] == [mine]
+    assert at.take() == []
+    assert sorted(job.id for job in at.store.page(JobFilter(status=["pending"]))[0]) == others
+
+
 def test_concurrent_claims_never_overlap(at: Harness) -> None:
     expected = at.store.enqueue([make_job() for _ in range(120)])
     taken: list[list[str]] = [[] for _ in range(4)]
