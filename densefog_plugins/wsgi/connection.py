@@ -249,7 +249,7 @@ class Connection:
             raise
         except Disconnected:
             raise
-        except Exception:  # noqa: BLE001  # whatever an application raises is answered, and logged with its traceback
+        except BaseException:  # noqa: BLE001  # whatever an application raises is answered, asyncio.CancelledError too
             return self._fail(request, exchange)
         return exchange.persistent
 

@@ -5,6 +5,7 @@ It prints its port, drains on SIGTERM, and prints whether the drain was clean.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -104,6 +105,11 @@ def boom(environ, start_response):
     raise RuntimeError("boom")
 
 
+def cancelled(environ, start_response):
+    """Raise what is no Exception."""
+    raise asyncio.CancelledError
+
+
 def boom_late(environ, start_response):
     start_response("200 OK", [PLAIN])
 
@@ -193,8 +199,8 @@ def validated_stream(environ, start_response):
 
 
 ROUTES = {f"/{function.__name__}": function for function in (
-    hello, stream, big, written, slow, stubborn, slow_stream, boom, boom_late, exc_info, split_header, split_status,
-    hop_by_hop, no_start, too_long, too_long_stream, too_short, no_content, not_modified, closes, state,
+    hello, stream, big, written, slow, stubborn, slow_stream, boom, cancelled, boom_late, exc_info, split_header,
+    split_status, hop_by_hop, no_start, too_long, too_long_stream, too_short, no_content, not_modified, closes, state,
 )}  # fmt: skip
 ROUTES |= {"/validated": validated, "/validated_stream": validated_stream}
 

@@ -168,7 +168,10 @@ class TestReplies:
 class TestApplicationFailures:
     """What an application does wrong is logged and answered, and harms no other request."""
 
-    BAD = ("/boom", "/split_header", "/split_status", "/hop_by_hop", "/no_start", "/too_long", "/too_long_stream")
+    BAD = (
+        "/boom", "/cancelled", "/split_header", "/split_status", "/hop_by_hop", "/no_start", "/too_long",
+        "/too_long_stream",
+    )  # fmt: skip
 
     @pytest.mark.parametrize("path", BAD)
     def test_it_is_answered_500(self, served: Served, path: str) -> None:
