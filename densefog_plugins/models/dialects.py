@@ -146,8 +146,9 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
 
-    #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections.
-    TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
+    #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections;
+    #: a server that has become a replica, whose connections are dropped.
+    TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "25006")
 
     def __init__(self) -> None:
         self.statements = PostgreSQLStatements()

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Engine, NullPool, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -35,6 +35,9 @@ SHORT_READ_TIMEOUT = 10
 #: worker uses every few seconds, and that is asked again when it is lost.
 PAUSE, POLLED_PAUSE = 1.0, 15.0
 _USED = "densefog_used"
+
+#: What MySQL and PostgreSQL say instead of writing when they only read.
+READ_ONLY = (1290, 1836, "25006")
 
 #: Seconds that a transaction waits for SQLite's one write lock.
 SQLITE_PATIENCE = 30.0
@@ -83,7 +86,18 @@ def create_engine(
         make_cooperative(engine)
     if pooled:
         _ping_after_a_pause(engine, POLLED_PAUSE if single else PAUSE)
+        _leave_replicas(engine)
     return engine
+
+
+def _leave_replicas(engine: Engine) -> None:
+    """Drop connections to a server that has become read-only, as in a failover: new ones may find its successor."""
+
+    @event.listens_for(engine, "handle_error")
+    def handle(context: ExceptionContext) -> None:
+        error = context.original_exception
+        if getattr(error, "sqlstate", None) in READ_ONLY or (error.args and error.args[0] in READ_ONLY):
+            context.is_disconnect = True
 
 
 def _ping_after_a_pause(engine: Engine, pause: float) -> None:

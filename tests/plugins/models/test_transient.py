@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Outcome
 from densefog_plugins.models.database import ATTEMPTS, Database, database
 from densefog_plugins.models.store import SQLJobStore
-from tests.databases import SERVER_KINDS
+from tests.databases import SERVER_KINDS, connected
 from tests.losing import LosingProxy, losing_proxy
 from tests.plugins.models.stores import ACTIONS, Harness, current, make_app, make_job, sql, sql_app
 
@@ -100,6 +101,49 @@ def test_a_deadlock_is_tried_again(db: Database) -> None:
     at_once(crosswise(1, 2), crosswise(2, 1))
     assert values(db) == [2, 2]
     assert meeting.tries == 3
+
+
+@pytest.fixture
+def replica(db: Database, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Callable[[], None]]]:
+    """A database that is read-only to the connections that there are, and what makes it writable for new ones."""
+    if db.dialect.name == "postgresql":
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+            connection.commit()
+        yield db, lambda: None
+        return
+    root = make_url(db.url)
+    with connected(db.url) as administrator:
+        # An administrator may write all the same.
+        administrator.exec_driver_sql("CREATE USER plain@'127.0.0.1' IDENTIFIED BY 'plain'")
+        administrator.exec_driver_sql(f"GRANT ALL ON {root.database}.* TO plain@'127.0.0.1'")
+        found = database(make_app(root.set(username="plain", password="plain").render_as_string(hide_password=False)))
+        found.run(lambda connection: connection.execute(text("SELECT 1")))
+        administrator.exec_driver_sql("SET GLOBAL read_only = ON")
+        yield found, lambda: administrator.exec_driver_sql("SET GLOBAL read_only = OFF")
+        found.close()
+        administrator.exec_driver_sql("SET GLOBAL read_only = OFF")
+        administrator.exec_driver_sql("DROP USER plain@'127.0.0.1'")
+
+
+def test_a_server_that_has_become_read_only_is_left_for_its_successor(
+    replica: tuple[Database, Callable[[], None]]
+) -> None:
+    """A pool that kept its connections after a failover would write nothing for ever."""
+    db, promote = replica
+    lost: list[BaseException | None] = []
+
+    @event.listens_for(db.engine, "handle_error")
+    def refused(context: ExceptionContext) -> None:
+        lost.append(context.sqlalchemy_exception)
+        promote()
+
+    anew: list[object] = []
+    event.listen(db.engine, "connect", lambda connection, record: anew.append(connection))
+    db.run(lambda connection: add(connection, 1))
+    assert values(db) == [1, 0]
+    assert [isinstance(error, DBAPIError) for error in lost] == [True]
+    assert len(anew) == 1
 
 
 def test_a_snapshot_that_is_outdated_is_tried_again(db: Database) -> None:
