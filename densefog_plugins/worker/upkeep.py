@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two warnings about jobs that nobody here handles.
 UNHANDLED_EVERY = 60.0
+#: Jobs that one transaction takes back.
+RECLAIM_BATCH = 100
 #: Rows that one DELETE of old jobs takes, and the seconds between two of them.
 PRUNE_BATCH, PRUNE_EVERY = 500, 60.0
 
@@ -47,12 +49,14 @@ class Upkeep:
         self.loops = (self._reclaim, self._complain, self._prune, self._schedule)
 
     def _reclaim(self) -> None:
-        """Take back the jobs of dead workers, every quarter of a lease."""
+        """Take back the jobs of dead workers, every quarter of a lease; many of them at once when many are dead."""
         lease = self._app.config.lease
+        reclaim = partial(self._app.store.reclaim, lease, RECLAIM_BATCH)
         while True:
-            for job in self._through_outages("reclaim jobs", lambda: self._app.store.reclaim(lease)) or ():
+            jobs = self._through_outages("reclaim jobs", reclaim) or ()
+            for job in jobs:
                 self._reclaimed(job)
-            gevent.sleep(lease / BEATS * random.uniform(0.5, 1.5))
+            gevent.sleep(0 if len(jobs) == RECLAIM_BATCH else lease / BEATS * random.uniform(0.5, 1.5))
 
     def _reclaimed(self, job: Job) -> None:
         _logger.warning("%s %s: its worker is gone; it is %s (try %d of %d)",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import new_database, param
+from tests.plugins.models.stores import make_job
 from tests.plugins.worker.processes import Site, stop
 
 #: Seconds: short, and yet longer than the start of eight processes on two cores keeps a beat waiting.
@@ -126,6 +127,16 @@ def test_a_worker_that_has_lost_one_of_its_loops_stops_with_an_error(sqlite_site
     waiting = site.add("Quick")
     with site.worker():
         site.until(lambda: site.ended(waiting))
+
+
+def test_all_jobs_of_the_dead_are_taken_back_in_one_go(sqlite_site: Site) -> None:
+    """Not a hundred in a quarter of a lease, which is 150 s here."""
+    site = sqlite_site
+    dead = site.store.enqueue([make_job("Quick", try_max=1) for _ in range(250)])
+    assert len(site.store.claim(250, ["Quick"])) == 250
+    site.age(700, dead)
+    with site.worker(worker_lease=600):
+        site.until(lambda: {job.error for job in site.rows(dead)} == {"worker lost (try 1 of 1)"})
 
 
 @pytest.mark.chaos
