@@ -40,6 +40,21 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except StartupError as exc:
             fail(exc, verbose=ctx.params.get("verbose", False))
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as exc:
+            if (cause := _cause()) is None:
+                raise
+            fail(cause.with_traceback(exc.__traceback__), verbose=ctx.params.get("verbose", False))
+
+
+def _cause() -> StartupError | None:
+    """Return what is wrong with the store, which says it in one line, if that is why a command failed."""
+    try:
+        get_app().store.check()
+    except StartupError as exc:
+        return exc
+    return None
 
 
 @click.group("densefog", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -107,6 +107,16 @@ def test_db(shell: Shell, tmp_path: Path):
     assert "table job has no column try_period" in shell.type("db", "check", code=78, DB_URL=address).stderr
 
 
+@pytest.mark.parametrize("command", [("jobs", "list"), ("jobs", "cancel", "job-1"), ("jobs", "stats"), ("db", "init")])
+def test_a_database_that_cannot_be_used_is_one_line(shell: Shell, tmp_path: Path, command: tuple[str, ...]):
+    address = f"sqlite:///{tmp_path}/none/cloud.db"
+    (line,) = shell.type(*command, code=78, DB_URL=address).stderr.splitlines()
+    assert line.startswith(f"densefog: database {address} cannot be used: ")
+    if command != ("db", "init"):
+        (line,) = shell.type(*command, code=78, DB_URL=f"sqlite:///{tmp_path}/empty.db").stderr.splitlines()
+        assert line.endswith("run: densefog db init")
+
+
 class TestJobs:
     """One failed, one that waits for an hour, one that ran; and what an operator does with them."""
 
