@@ -297,10 +297,7 @@ class App:
                 observe(event=event)
             except (Exception, SystemExit):
                 _logger.exception("%s failed on the event %s of %s", record.found.owner, event.kind, event.job.id)
-        try:
-            self.notifier.handle(event)
-        except Exception:
-            _logger.exception("no channel is told of the event %s of %s", event.kind, event.job.id)
+        self.notifier.handle(event)
 
     # -- the rest ------------------------------------------------------------------------------------------
 

@@ -38,18 +38,17 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         try:
             return super().invoke(ctx)
-        except StartupError as exc:
-            fail(exc, verbose=ctx.params.get("verbose", False))
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as exc:
-            if (cause := _cause()) is None:
+            cause = exc if isinstance(exc, StartupError) else _wrong_with_the_store()
+            if cause is None:
                 raise
-            fail(cause.with_traceback(exc.__traceback__), verbose=ctx.params.get("verbose", False))
+            fail(cause, verbose=ctx.params.get("verbose", False))
 
 
-def _cause() -> StartupError | None:
-    """Return what is wrong with the store, which says it in one line, if that is why a command failed."""
+def _wrong_with_the_store() -> StartupError | None:
+    """Return what its check says in one line: most often that is why a command fails."""
     try:
         get_app().store.check()
     except StartupError as exc:

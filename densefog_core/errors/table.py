@@ -180,9 +180,9 @@ def _mapped(error: Exception, map_error: MapError) -> BaseIaasException | None:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the text of an exception, or nothing when it cannot say it; of one that ends a program, what it is."""
+    """Return the text of an exception, or nothing when it cannot say it; that of SystemExit is but a number."""
     try:
-        return str(error) if isinstance(error, Exception) else repr(error)
+        return repr(error) if isinstance(error, SystemExit) else str(error)
     except Exception:
         _logger.exception("a %s has no text", type(error).__name__)
         return ""

@@ -10,8 +10,8 @@ from densefog_core import jsontext
 from densefog_core.context import Request, RunningJob, current_app, current_scope
 from densefog_core.errors import JobRefused
 from densefog_core.ids import SYSTEM_PROJECT, new_id
-from densefog_core.jobs.handlers import JobSpec
-from densefog_core.jobs.records import KEYED_CHARS, MAX_PROJECT, MAX_SECONDS, MAX_TEXT, MAX_TRIES, Job, utcnow
+from densefog_core.jobs.handlers import JobSpec, wrong
+from densefog_core.jobs.records import KEYED_CHARS, MAX_PROJECT, MAX_TEXT, Job, utcnow
 from densefog_core.redact import HIDDEN, holds_secret
 from densefog_core.registry import did_you_mean
 
@@ -36,9 +36,8 @@ def new_job(
     _check_params(action, params)
     tries = spec.try_max if try_max is None else try_max
     period = spec.try_period if try_period is None else try_period
-    for name, value, least, most in (("try_max", tries, 1, MAX_TRIES), ("try_period", period, 0, MAX_SECONDS)):
-        if not isinstance(value, int) or not least <= value <= most:
-            raise JobRefused(f"job {action!r}: {name} must be a whole number from {least} to {most}, not {value!r}")
+    if why := wrong("try_max", tries) or wrong("try_period", period):
+        raise JobRefused(f"job {action!r}: {why}")
     project = project_id or _current_project()
     if len(project) > MAX_PROJECT:
         raise JobRefused(f"job {action!r}: project_id {project!r} has more than {MAX_PROJECT} characters")

@@ -141,17 +141,23 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
         spec = JobSpec(name, handler, adapt(name, handler), **options)
     except TypeError as exc:
         raise RegistrationError(f"job {name!r}: {exc}; known options: {', '.join(_OPTIONS)}") from None
-    for option, kinds, least, most in _LIMITS:
-        value = getattr(spec, option)
-        if value is not None and not (isinstance(value, kinds) and least <= value <= most):
-            what = "whole number" if kinds is int else "number"
-            raise RegistrationError(f"job {name!r}: {option} must be a {what} from {least} to {most}, not {value!r}")
+    timeout = None if spec.timeout is None else wrong("timeout", spec.timeout)
+    if why := wrong("try_max", spec.try_max) or wrong("try_period", spec.try_period) or timeout:
+        raise RegistrationError(f"job {name!r}: {why}")
     return spec
 
 
-_LIMITS: tuple[tuple[str, Any, float, int], ...] = (
-    ("try_max", int, 1, MAX_TRIES), ("try_period", int, 0, MAX_SECONDS), ("timeout", int | float, 0.001, MAX_SECONDS),
-)
+def wrong(option: str, value: object) -> str | None:
+    """Return what is wrong with the value of a numeric option of a job, or None."""
+    kinds, least, most = _LIMITS[option]
+    if isinstance(value, kinds) and least <= value <= most:
+        return None
+    return f"{option} must be a {'whole ' if kinds is int else ''}number from {least} to {most}, not {value!r}"
+
+
+_LIMITS: dict[str, tuple[Any, float, int]] = {
+    "try_max": (int, 1, MAX_TRIES), "try_period": (int, 0, MAX_SECONDS), "timeout": (int | float, 0.001, MAX_SECONDS),
+}
 _OPTIONS = tuple(JobSpec.__dataclass_fields__)[3:]
 _UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 

@@ -9,7 +9,7 @@ from densefog_core import jsontext
 from densefog_core.context import RunningJob, entered
 from densefog_core.errors.table import stack, text_of
 from densefog_core.jobs.handlers import JobSpec
-from densefog_core.jobs.records import MAX_TEXT, Job, JobInterrupt, JobShutdown, JobTimeout, LeaseLost, Outcome
+from densefog_core.jobs.records import MAX_TEXT, Job, JobShutdown, JobTimeout, LeaseLost, Outcome
 from densefog_core.jobs.stores import JobControl
 from densefog_core.redact import redact_text
 
@@ -65,7 +65,7 @@ def _note(reason: str) -> dict[str, Any]:
 
 def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
     """Return the outcome of a failed try: another one later, or the end."""
-    text = redact_text((str(exc) if isinstance(exc, JobInterrupt) else text_of(exc)) or type(exc).__name__)
+    text = redact_text(text_of(exc) or type(exc).__name__)
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
     return Outcome(claimed, "error", error=text, exception=exc)

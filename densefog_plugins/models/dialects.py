@@ -146,9 +146,8 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
 
-    #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections;
-    #: a server that has become a replica, whose connections are dropped.
-    TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08", "25006")
+    #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections.
+    TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 
     def __init__(self) -> None:
         self.statements = PostgreSQLStatements()
@@ -172,10 +171,10 @@ class PostgreSQL(Dialect):
         """See `Dialect.is_transient`."""
         if not isinstance(error, DBAPIError):
             return False
+        if error.connection_invalidated:
+            return True
         state = getattr(error.orig, "sqlstate", None)
-        if state is None:
-            return error.connection_invalidated or isinstance(error, OperationalError)
-        return str(state).startswith(self.TRANSIENT)
+        return isinstance(error, OperationalError) if state is None else str(state).startswith(self.TRANSIENT)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""

@@ -56,7 +56,7 @@ class Upkeep:
             jobs = self._through_outages("reclaim jobs", reclaim) or ()
             for job in jobs:
                 self._reclaimed(job)
-            gevent.sleep(0 if len(jobs) == RECLAIM_BATCH else lease / BEATS * random.uniform(0.5, 1.5))
+            gevent.sleep(0 if len(jobs) >= RECLAIM_BATCH else lease / BEATS * random.uniform(0.5, 1.5))
 
     def _reclaimed(self, job: Job) -> None:
         _logger.warning("%s %s: its worker is gone; it is %s (try %d of %d)",

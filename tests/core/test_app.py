@@ -93,13 +93,14 @@ def test_a_health_check_that_raises_says_that_something_is_wrong():
     assert make_app(Sick()).health("live") == {"Sick": "OSError: no disk"}
 
 
-def test_an_observer_that_raises_harms_neither_the_job_nor_other_observers(caplog):
+@pytest.mark.parametrize("error", [ValueError("observer"), SystemExit(1)])
+def test_an_observer_that_raises_harms_neither_the_job_nor_other_observers(caplog, error):
     seen = []
 
     class Bad:
         @hookimpl
         def densefog_job_event(self, event):
-            raise ValueError("observer")
+            raise error
 
     class Good:
         @hookimpl

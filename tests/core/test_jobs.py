@@ -22,7 +22,6 @@ from densefog_core.jobs import (
     enqueue_many,
     keyed_id,
     make_spec,
-    run_job,
 )
 from densefog_core.testing import FrozenClock, MemoryStore, RecordingChannel, make_app
 
@@ -94,6 +93,7 @@ def test_an_async_handler_is_refused():
     ("options", "reason"),
     [
         ({"try_max": 0}, "try_max must be a whole number from 1 to 1000000, not 0"),
+        ({"try_max": None}, "try_max must be a whole number"),
         ({"try_max": 2.5}, "try_max must be a whole number from 1 to 1000000, not 2.5"),
         ({"try_period": -1}, "try_period must be a whole number from 0 to 315360000, not -1"),
         ({"timeout": 0}, "timeout must be a number from 0.001 to 315360000, not 0"),
@@ -281,13 +281,13 @@ def test_a_backoff_that_gives_no_number_is_logged_and_the_jobs_period_counts(clo
     assert said in caplog.text
 
 
-@pytest.mark.parametrize(("seconds", "waits"), [(1e300, MAX_SECONDS), (-5, 0)])
-def test_a_backoff_of_any_size_leads_to_a_date(clock, seconds, waits):
-    app = app_with(broken, clock, backoff=lambda trys: seconds, try_max=2)
-    job_id = app.enqueue("Work")
-    (claimed,) = app.store.claim(1, {"Work"})
-    assert run_job(app, claimed, app).delay == waits
-    assert app.store.get(job_id).status == "running"
+@pytest.mark.parametrize(
+    ("options", "waits"),
+    [({"backoff": lambda trys: 1e300}, MAX_SECONDS), ({"backoff": lambda trys: -5}, 0), ({}, MAX_SECONDS)],
+)
+def test_whatever_a_job_waits_for_its_next_try_has_a_date(options, waits):
+    failed = Job(id="job-1", action="Work", trys=3, try_period=MAX_SECONDS)
+    assert make_spec("Work", broken, options).delay(failed) == waits
 
 
 class Textless(Exception):

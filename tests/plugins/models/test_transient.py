@@ -104,7 +104,7 @@ def test_a_deadlock_is_tried_again(db: Database) -> None:
 
 
 @pytest.fixture
-def replica(db: Database, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Callable[[], None]]]:
+def replica(db: Database) -> Iterator[tuple[Database, Callable[[], None]]]:
     """A database that is read-only to the connections that there are, and what makes it writable for new ones."""
     if db.dialect.name == "postgresql":
         with db.engine.connect() as connection:

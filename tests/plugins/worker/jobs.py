@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from gevent import GreenletExit
 
 from densefog_core import hookimpl
 from densefog_core.context import RunningJob
-from densefog_core.jobs import Job, JobEvent, JobInterrupt, job
+from densefog_core.jobs import Job, JobEvent, JobInterrupt, Outcome, job
+from densefog_core.registry import Registry
+from densefog_plugins.models.store import SQLJobStore
 from densefog_plugins.worker import tries, watchdog
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))
@@ -43,6 +45,21 @@ def densefog_job_event(event: JobEvent) -> None:
 
 class Fatal(BaseException):
     """What nobody should raise."""
+
+
+class Picky(SQLJobStore):
+    """A store that can never keep what becomes of some jobs."""
+
+    def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
+        if any("picky" in outcome.job.params for outcome in outcomes):
+            raise TypeError("no such type")
+        return super().finish(outcomes, native=native)
+
+
+@hookimpl
+def densefog_register_stores(registry: Registry[Any]) -> None:
+    """Register ``picky``."""
+    registry.add("picky", Picky)
 
 
 def gave_up(ended: Job) -> None:

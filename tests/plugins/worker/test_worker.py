@@ -117,6 +117,18 @@ def test_whatever_ends_a_try_leaves_its_slot_to_the_next_job(sqlite_site: Site) 
     assert site.row(last).status == "finished"
 
 
+def test_an_outcome_that_can_never_be_written_keeps_no_other_from_being_written(sqlite_site: Site) -> None:
+    """Its lease ends, and it with its last try."""
+    site = sqlite_site
+    unstorable = site.add("Quick", {"picky": True}, try_max=1)
+    others = [site.add("Quick") for _ in range(5)]
+    with site.worker(densefog_store="picky"):
+        site.until(lambda: site.ended(unstorable, *others))
+    assert {site.row(job_id).status for job_id in others} == {"finished"}
+    assert site.row(unstorable).error == "worker lost (try 1 of 1)"
+    assert f"the outcome of {unstorable} cannot be stored" in site.log
+
+
 def test_a_worker_that_has_lost_one_of_its_loops_stops_with_an_error(sqlite_site: Site) -> None:
     """It would keep the jobs whose outcomes nobody writes; another begins anew."""
     site = sqlite_site
