@@ -12,15 +12,15 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from densefog_core import builtin, logs, notify_durable
-from densefog_core.actions import ActionRegistry, ActionSpec
+from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.config import CONF, Config
 from densefog_core.context import Request, RunningJob, find_app, set_current_app
-from densefog_core.discovery import ACTIONS, JOBS, Found
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
 from densefog_core.notify import ChannelFactory, Notifier
-from densefog_core.plugins import PluginRecord, Plugins, fatal
+from densefog_core.plugins.discovery import ACTIONS, JOBS, Found
+from densefog_core.plugins.manager import PluginRecord, Plugins, fatal
 from densefog_core.registry import Registry
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.

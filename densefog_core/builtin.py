@@ -8,13 +8,13 @@ from weakref import WeakKeyDictionary
 from msgspec import Meta, Struct
 
 from densefog_core import jsontext
-from densefog_core.actions import ActionRegistry, ActionSpec
+from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.context import current_app, request
 from densefog_core.jobs import Job, JobFilter
 
 if TYPE_CHECKING:
     from densefog_core.app import Page
-    from densefog_core.server import Api
+    from densefog_core.server.serving import Api
 
 Ids = Annotated[list[str], Meta(max_length=100)]
 #: Further than anybody pages, and what every database can count to.
@@ -105,7 +105,7 @@ _pages: WeakKeyDictionary[Api, Page] = WeakKeyDictionary()
 
 def openapi_page(api: Api) -> Page:
     """Answer ``/openapi.json``, which is made once: the actions of an API that is served do not change."""
-    from densefog_core import openapi
+    from densefog_core.actions import openapi
     from densefog_core.app import Page
 
     if api not in _pages:

@@ -16,12 +16,12 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from densefog_core.actions import ActionRegistry
+    from densefog_core.actions.dispatching import RequestEvent
+    from densefog_core.actions.handlers import ActionRegistry
     from densefog_core.app import App, StoreFactory, TransportFactory, WorkerFactory
     from densefog_core.config import Config
     from densefog_core.context import Request, RunningJob
     from densefog_core.counting import Counter
-    from densefog_core.dispatch import RequestEvent
     from densefog_core.errors import ErrorTable
     from densefog_core.jobs import JobEvent, JobRegistry
     from densefog_core.notify import ChannelFactory

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from densefog_core.errors import ConfigError
 from densefog_core.jobs import Job, JobEvent
-from densefog_core.notices import TOPICS, Channel, Count, DeliveryError, Notification, Topic
+from densefog_core.notices.records import TOPICS, Channel, Count, DeliveryError, Notification, Topic
 from densefog_core.notify_durable import NOTIFY, Teller
 from densefog_core.notify_queue import QUEUE_SIZE, Outbox, secrets_of
 from densefog_core.notify_storm import Storm

@@ -8,11 +8,11 @@ import sys
 import click
 
 from densefog_core.app import get_app
+from densefog_core.cli.tables import as_json, show
 from densefog_core.ids import new_id
 from densefog_core.jobs import Job
-from densefog_core.notices import Channel, Notification
+from densefog_core.notices.records import Channel, Notification
 from densefog_core.notify_queue import reason, secrets_of
-from densefog_core.tables import as_json, show
 
 #: Characters of an answer that are shown.
 MAX_ANSWER = 200

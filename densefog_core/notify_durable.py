@@ -21,7 +21,7 @@ from densefog_core.notify_storm import fold
 
 if TYPE_CHECKING:
     from densefog_core.app import App
-    from densefog_core.notices import Notification
+    from densefog_core.notices.records import Notification
 
 NOTIFY = "densefog.Notify"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from densefog_core.config import Config
 from densefog_core.errors.table import text_of
 from densefog_core.jobs import Job
-from densefog_core.notices import Channel, DeliveryError, Key, Notification
+from densefog_core.notices.records import Channel, DeliveryError, Key, Notification
 from densefog_core.notify_storm import Storm
 from densefog_core.redact import HIDDEN, redact_text
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from densefog_core.jobs import Job
-from densefog_core.notices import Count, Key, Notification
+from densefog_core.notices.records import Count, Key, Notification
 
 #: Seconds that a channel's rate is about.
 MINUTE = 60.0

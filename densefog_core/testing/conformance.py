@@ -14,8 +14,8 @@ from wsgiref.validate import validator
 
 from densefog_core.errors import UnknownAction
 from densefog_core.jobs import Job
-from densefog_core.notices import TOPICS, Channel, Count, DeliveryError, Notification
-from densefog_core.server import Api
+from densefog_core.notices.records import TOPICS, Channel, Count, DeliveryError, Notification
+from densefog_core.server.serving import Api
 
 _JOB = Job(id="job-conformity", action="CreateVolumes", trys=2, params={"resource_ids": ["vol-1"]})
 _COUNTS = (Count("gave_up", _JOB.action, "OSError at volumes.py:12 in create", 997, _JOB.id),)
@@ -27,7 +27,7 @@ _TEXTS = {
 
 
 class ChannelConformance:
-    """What every `densefog_core.notices.Channel` promises, for pytest to run on one.
+    """What every `densefog_core.notices.records.Channel` promises, for pytest to run on one.
 
     A subclass has a fixture ``channel``, which returns one whose notices go to something that only the test knows::
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from densefog_core.actions import ActionSpec
+from densefog_core.actions.handlers import ActionSpec
 
 Schema = Mapping[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import apprise
 
-from densefog_core.outbound import DeliveryError, refuse_link_local
+from densefog_core.notices.outbound import DeliveryError, refuse_link_local
 
 #: Bytes of memory that the process may take, so that an answer without end hurts nobody else.
 MAX_MEMORY = 400 << 20

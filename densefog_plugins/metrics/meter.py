@@ -11,8 +11,8 @@ from densefog_plugins.metrics.exposition import MetricsPage, forget_the_dead
 from densefog_plugins.metrics.watch import Watch
 
 if TYPE_CHECKING:
+    from densefog_core.actions.dispatching import RequestEvent
     from densefog_core.app import App
-    from densefog_core.dispatch import RequestEvent
     from densefog_core.jobs import JobEvent
 
 #: Stands for whatever actions clients make up: each label value is kept for as long as the process lives.

@@ -76,7 +76,7 @@ def densefog_register_stores(registry: Registry[StoreFactory]) -> None:
 
 def make_store(app: App) -> JobStore:
     """Return the SQL job store of the application."""
-    from densefog_plugins.models.store import SQLJobStore
+    from densefog_plugins.models.jobstore.store import SQLJobStore
 
     return SQLJobStore(app)
 

@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session, SessionTransaction
 from densefog_core.context import Scope, current_app, current_scope
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
-from densefog_plugins.models.database import Database, database
-from densefog_plugins.models.dialects import is_lock_timeout
+from densefog_plugins.models.database.database import Database, database
+from densefog_plugins.models.database.dialects import is_lock_timeout
 
 _logger = logging.getLogger("densefog.models")
 

@@ -10,8 +10,8 @@ from slack_sdk.models.blocks import Block, HeaderBlock, MarkdownTextObject, Plai
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from densefog_core.config import Config
+from densefog_core.notices.outbound import check_url, post
 from densefog_core.notify import Count, Notification
-from densefog_core.outbound import check_url, post
 
 #: Characters that Slack takes: https://docs.slack.dev/reference/block-kit/blocks
 MAX_SECTION = 3000

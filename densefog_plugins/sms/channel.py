@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from densefog_core import jsontext
 from densefog_core.config import Config
+from densefog_core.notices.outbound import check_url, post
 from densefog_core.notify import Notification
-from densefog_core.outbound import check_url, post
 
 #: Characters of a message: what three parts of a long one hold.
 MAX_TEXT = 200

@@ -16,7 +16,7 @@ from densefog_core import hookimpl
 from densefog_core.context import Request, RunningJob
 from densefog_core.errors import BaseIaasException
 from densefog_core.errors.table import stack
-from densefog_core.notices import TRACEPARENT
+from densefog_core.notices.records import TRACEPARENT
 from densefog_core.redact import redact_text
 
 _w3c = TraceContextTextMapPropagator()

@@ -8,8 +8,8 @@ import time
 
 from densefog_core import jsontext
 from densefog_core.config import Config
+from densefog_core.notices.outbound import check_url, post
 from densefog_core.notify import Notification
-from densefog_core.outbound import check_url, post
 
 
 class WebhookChannel:

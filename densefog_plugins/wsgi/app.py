@@ -13,14 +13,14 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import get_input_stream
 
+from densefog_core.actions.dispatching import Call, Reply, error_reply
 from densefog_core.context import context_id_for
-from densefog_core.dispatch import Call, Reply, error_reply
 from densefog_core.errors import ConfigError, ValidationError, http_status
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from densefog_core.server import Api
+    from densefog_core.server.serving import Api
 
 JSON = "application/json; charset=utf-8"
 METHODS = "GET, HEAD, POST, OPTIONS"

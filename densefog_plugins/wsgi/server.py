@@ -40,7 +40,8 @@ class Server:
         port: The port to bind; 0 lets the system choose (see ``address``).
         limits: What a client may take.
         reuse_port: Share the port with other processes that do the same (``SO_REUSEPORT``). A port that others share
-            is then not refused as taken; :func:`densefog_core.supervisor.check_port` finds that out before they start.
+            is then not refused as taken; :func:`densefog_core.server.supervisor.check_port` finds that out before they
+            start.
     """
 
     def __init__(

@@ -15,12 +15,14 @@ from typing import Any
 
 import click
 
-from densefog_core import cli, commands, errors, hookspecs
+from densefog_core import errors, hookspecs
 from densefog_core.app import App
+from densefog_core.cli import main as commands
+from densefog_core.cli import serve as cli
 from densefog_core.config import Config, Setting
-from densefog_core.discovery import HOME, PLUGINS, Found
 from densefog_core.errors import iaas_error, project_error
 from densefog_core.plugins import PluginRecord
+from densefog_core.plugins.discovery import HOME, PLUGINS, Found
 
 SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
 

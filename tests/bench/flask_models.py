@@ -13,7 +13,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 
 from densefog_core.ids import new_id
 from densefog_core.signing import secret_hash
-from densefog_plugins.models.engine import create_engine
+from densefog_plugins.models.database.engine import create_engine
 from densefog_plugins.models.operations.table import Operation
 from densefog_plugins.models.projects.tables import AccessKey, Project
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from densefog_plugins.models.database import database
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.jobstore.store import SQLJobStore
 from tests.databases import Server, running
 from tests.integration.process import SERVE, Process, init_database, megabytes
 from tests.plugins.models.stores import make_app, make_job

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from densefog_core.config import Config
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.jobstore.store import SQLJobStore
 from densefog_plugins.worker.hints import Sender
 from tests.bench.jobs import densefog
 from tests.databases import running

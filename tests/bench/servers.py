@@ -29,7 +29,8 @@ def densefog(port: int) -> None:
     monkey.patch_all()
     from msgspec import Meta, Struct
 
-    from densefog_core import config, server
+    from densefog_core import config
+    from densefog_core.server import serving as server
 
     class DescribeVolumes(Struct):
         volume_ids: Annotated[list[str], Meta(max_length=100)]

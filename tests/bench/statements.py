@@ -18,7 +18,7 @@ monkey.patch_all()
 
 from sqlalchemy import Engine, text  # noqa: E402 - what it locks with must be gevent's
 
-from densefog_plugins.models.engine import create_engine  # noqa: E402
+from densefog_plugins.models.database.engine import create_engine  # noqa: E402
 from tests.databases import running  # noqa: E402
 
 ROUNDS, COUNT = 20, 500

@@ -15,8 +15,8 @@ from densefog_core.app import App
 from densefog_core.context import RunningJob
 from densefog_core.jobs import JobEvent, Lease, Outcome, job
 from densefog_core.registry import Registry
-from densefog_plugins.models.outcomes import OutcomeWriter
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
+from densefog_plugins.models.jobstore.store import SQLJobStore
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))
 

@@ -24,7 +24,7 @@ from densefog_core.app import App
 from densefog_core.context import carry, current_app, get_context_id, set_current_app
 from densefog_core.errors import ClientRequestException, HandleError, iaas_error, project_error
 from densefog_core.jobs import JobFilter
-from densefog_core.server import create_api
+from densefog_core.server.serving import create_api
 
 logger = logging.getLogger("contract")
 

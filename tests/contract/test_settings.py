@@ -13,7 +13,7 @@ import densefog_plugins.slack
 import densefog_plugins.sms
 from densefog_core.config import CONF, Config
 from densefog_core.errors import ConfigError
-from densefog_plugins.models.database import database_url
+from densefog_plugins.models.database.database import database_url
 
 #: setting, environment variables, default, and two values as text and as what they mean
 TABLE: list[tuple[str, tuple[str, ...], Any, tuple[str, Any], tuple[str, Any]]] = [
@@ -129,7 +129,7 @@ class TestDatabase:
 def test_a_server_that_is_created_needs_its_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, create: str
 ):
-    from densefog_core import server
+    from densefog_core.server import serving as server
 
     fresh = Config().apply(**{name: str(tmp_path) for name in ("app_root", "log_dir") if name != missing})
     monkeypatch.setattr(server, "CONF", fresh)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec import Struct
 
-from densefog_core.commands import main
+from densefog_core.cli.main import main
 from densefog_core.context import set_current_app
 from densefog_core.testing import make_app
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from densefog_core import hookspecs
-from densefog_core.plugin_commands import compare, read_pins
+from densefog_core.cli.plugins import compare, read_pins
 from tests.integration.conftest import install
 from tests.integration.process import DENSEFOG, run
 
@@ -27,7 +27,7 @@ PLUGINS = {
     "quits": "raise SystemExit(3)",
     "typo": "def densefog_startup(app) return",
     "newer": "DENSEFOG_API = 99",
-    "needy": "from densefog_core.plugins import require; require('no_such_package', extra='needy[all]')",
+    "needy": "from densefog_core.plugins.manager import require; require('no_such_package', extra='needy[all]')",
     "picky": """
         from densefog_core import hookimpl
         from densefog_core.config import Setting

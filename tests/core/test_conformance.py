@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from densefog_core.jobs import JobFilter
-from densefog_core.notices import DeliveryError
+from densefog_core.notices.records import DeliveryError
 from densefog_core.testing import ChannelConformance, FrozenClock, MemoryStore, RecordingChannel, StoreConformance
 
 

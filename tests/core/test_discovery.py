@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from densefog_core.discovery import Found, discover, normalized
+from densefog_core.plugins.discovery import Found, discover, normalized
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 
-from densefog_core.actions import ActionSpec
+from densefog_core.actions.handlers import ActionSpec
 from densefog_core.config import Config
 from densefog_core.context import set_current_app
 from densefog_core.testing import TestApp, malformed_bodies

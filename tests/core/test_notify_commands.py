@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from densefog_core.commands import main
+from densefog_core.cli.main import main
 from densefog_core.testing import make_app
 from densefog_plugins import log, slack, webhook
 from tests.plugins.receiver import TOKEN, answer, receiving

@@ -8,7 +8,7 @@ import pytest
 from densefog_core import notify_queue
 from densefog_core.config import Config, Setting
 from densefog_core.jobs import Job
-from densefog_core.notices import DeliveryError, Notification
+from densefog_core.notices.records import DeliveryError, Notification
 from densefog_core.notify_queue import TRIES, Outbox, reason, secrets_of
 from densefog_core.notify_storm import Storm
 

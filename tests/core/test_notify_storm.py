@@ -5,7 +5,7 @@ import random
 import pytest
 
 from densefog_core.jobs import Job
-from densefog_core.notices import Notification
+from densefog_core.notices.records import Notification
 from densefog_core.notify_storm import MAX_KINDS, MINUTE, Storm, fold
 
 

@@ -12,7 +12,8 @@ import pytest
 from msgspec import Struct
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from densefog_core import Secret, action, openapi
+from densefog_core import Secret, action
+from densefog_core.actions import openapi
 from densefog_core.builtin import openapi_page
 from densefog_core.testing import TestApi, make_app
 

@@ -10,10 +10,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from densefog_core import outbound
 from densefog_core.config import Config
 from densefog_core.errors import ConfigError
-from densefog_core.outbound import MAX_ANSWER, DeliveryError, check_url, post
+from densefog_core.notices import outbound
+from densefog_core.notices.outbound import MAX_ANSWER, DeliveryError, check_url, post
 from tests.plugins.receiver import answer, drip, endless, half, half_a_body, nothing, receiving
 
 URL = "http://127.0.0.1:{}/hook?token=hunter2"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from densefog_core.scaffold import KINDS, MAX_NAME, new
+from densefog_core.cli.new import KINDS, MAX_NAME, new
 from tests.integration.process import DENSEFOG, ROOT, environment, run
 
 #: The name for each kind; the last one is as long as a name may be.

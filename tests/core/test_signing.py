@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from click.testing import CliRunner
 
-from densefog_core.commands import main
+from densefog_core.cli.main import main
 from densefog_core.signing import DATE, KEY, NONCE, SIGNATURE, secret_hash, sign, signature
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)

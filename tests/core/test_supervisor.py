@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from densefog_core.errors import StartupError
-from densefog_core.supervisor import _Child, check_port
+from densefog_core.server.supervisor import _Child, check_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0  # seconds until a test that hangs fails
 
 SUPERVISE = """
 import logging, sys
-from densefog_core import supervisor
+from densefog_core.server import supervisor
 supervisor._KILL_GRACE = 0.1
 supervisor._SETTLED = float(sys.argv[4])
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)

@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 import pytest
 
-from densefog_core import commands, hookspecs
+from densefog_core import hookspecs
+from densefog_core.cli import main as commands
 from densefog_core.errors import BaseIaasException, StartupError
 from tests.docs.pages import DOCS
 from tests.integration.process import ROOT, environment

@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 
 #: Run like their console scripts, but as modules, so that no script has to be installed.
-SERVE = ("-P", "-m", "densefog_core.cli")
-DENSEFOG = ("-P", "-c", "from densefog_core.commands import main; main(prog_name='densefog')")
+SERVE = ("-P", "-m", "densefog_core.cli.serve")
+DENSEFOG = ("-P", "-c", "from densefog_core.cli.main import main; main(prog_name='densefog')")
 
 T = TypeVar("T")
 

@@ -33,7 +33,7 @@ PROGRAMS = {
         print(parse(make_spec("Clean", lambda: None, {"every": "0 3 * * *"})))
     """,
     "jsonschema": """if True:
-        from densefog_core.actions import make_spec
+        from densefog_core.actions.handlers import make_spec
         make_spec("Create", lambda params: None, schema={"type": "object", "required": ["size"]})
     """,
     "mysql": "import sqlalchemy; sqlalchemy.create_engine('mysql://localhost/jobs')",
@@ -55,7 +55,7 @@ SMOKE = """
 #: Runs one job on SQLite without a server.
 RUN_PENDING = """if True:
     from densefog_core import config, enqueue
-    from densefog_core.server import create_worker
+    from densefog_core.server.serving import create_worker
     config.setup(app_root=".", log_dir="logs")
     worker = create_worker()
     job_id = enqueue("Greet", {"name": "Ada"})

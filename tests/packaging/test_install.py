@@ -95,7 +95,7 @@ def test_an_editable_install_run_from_its_repository_shows_each_plugin_once(sour
     editable = Venv(tmp_path / "venv")
     editable.install("--no-deps", "--editable", source)
     editable.install(*CORE)
-    show = "import sys; from densefog_core.commands import main; main(['plugins', '--json'])"
+    show = "import sys; from densefog_core.cli.main import main; main(['plugins', '--json'])"
     for program in (("densefog", "plugins", "--json"), ("python", "-c", show)):
         rows = json.loads(editable.run(*program, cwd=source).checked().stdout)
         names = [(row["group"], row["name"]) for row in rows]

@@ -177,7 +177,7 @@ def test_entry_points_that_name_nothing_useful_say_so(fresh, tmp_path):
 def test_nothing_in_the_current_folder_poses_as_a_plugin(fresh, plugin, tmp_path, path):
     with zipfile.ZipFile(plugin("planted", "raise SystemExit('planted')")) as wheel:
         wheel.extractall(tmp_path / "here")
-    show = "import sys; from densefog_core.commands import main; main(['plugins', '--json'])"
+    show = "import sys; from densefog_core.cli.main import main; main(['plugins', '--json'])"
     for program in (("densefog", "plugins", "--json"), ("python", "-c", show)):
         rows = json.loads(fresh.run(*program, cwd=tmp_path / "here", PYTHONPATH=path).checked().stdout)
         assert {row["distribution"] for row in rows} == {"densefog"}

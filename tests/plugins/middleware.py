@@ -25,9 +25,10 @@ import densefog_plugins.ratelimit
 import densefog_plugins.tracing
 import densefog_plugins.worker
 import densefog_plugins.wsgi
-from densefog_core import config, enqueue, hookimpl, server
+from densefog_core import config, enqueue, hookimpl
 from densefog_core.app import App
 from densefog_core.context import set_current_app
+from densefog_core.server import serving as server
 from tests.integration.process import Process
 
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from densefog_core import outbound
 from densefog_core.errors import ConfigError
-from densefog_core.notices import DeliveryError
+from densefog_core.notices import outbound
+from densefog_core.notices.records import DeliveryError
 from densefog_core.testing import make_app
 from densefog_plugins import log, slack, sms, webhook
 from tests.plugins.receiver import (

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_core.jobs import utcnow
 from densefog_plugins.models.base import Base
-from densefog_plugins.models.database import database
-from densefog_plugins.models.embedded import create_embedded
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.jobstore.embedded import create_embedded
 
 if TYPE_CHECKING:
     from densefog_core.app import App

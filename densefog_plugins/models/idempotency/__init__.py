@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from densefog_core import hookimpl
-from densefog_core.actions import ActionSpec
+from densefog_core.actions.handlers import ActionSpec
 from densefog_core.config import Config, Setting
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def densefog_startup(app: App) -> None:
     # The innermost: what others do with a call, they do with each time that it is sent.
     app.action_wrappers.insert(0, wrap)
     if any(spec.idempotent for spec in app.actions.freeze().values()):
-        from densefog_plugins.models.embedded import create_embedded
         from densefog_plugins.models.idempotency import table  # noqa: F401 - declares what is created
+        from densefog_plugins.models.jobstore.embedded import create_embedded
 
         create_embedded(app)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from densefog_core import hookimpl
-from densefog_core.actions import ActionRegistry, ActionSpec
+from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.config import Config, Setting
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def densefog_startup(app: App) -> None:
     # The last one is the outermost: it sees what others make of the call.
     app.action_wrappers.append(wrap)
     if any(spec.operation for spec in app.actions.freeze().values()):
-        from densefog_plugins.models.embedded import create_embedded
+        from densefog_plugins.models.jobstore.embedded import create_embedded
         from densefog_plugins.models.operations import table  # noqa: F401 - declares what is created
 
         create_embedded(app)

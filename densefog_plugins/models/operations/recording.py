@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, false, insert, or_, select
 
 from densefog_core import jsontext
-from densefog_core.actions import ActionSpec
+from densefog_core.actions.handlers import ActionSpec
 from densefog_core.app import App
 from densefog_core.context import Request
 from densefog_core.errors.table import INTERNAL, INTERNAL_CODE
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs import MAX_TEXT, utcnow
 from densefog_core.redact import redact, redact_text
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.lists import describe
 from densefog_plugins.models.operations.actions import DescribeOperations
 from densefog_plugins.models.operations.table import MAX_MESSAGE, Operation

@@ -8,7 +8,7 @@ from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_plugins.models.base import Base
-from densefog_plugins.models.jobtable import load
+from densefog_plugins.models.jobstore.table import load
 from densefog_plugins.models.resource import Timestamps
 
 #: Characters of ``ret_message``.

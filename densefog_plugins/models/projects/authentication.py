@@ -21,8 +21,8 @@ from densefog_core.errors.project_error import (
 )
 from densefog_core.jobs import utcnow
 from densefog_core.signing import DATE, DATE_FORMAT, NONCE, SIGNATURE, secret_hash, signature
-from densefog_plugins.models.database import database
-from densefog_plugins.models.dialects import is_duplicate
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.database.dialects import is_duplicate
 from densefog_plugins.models.projects.tables import ACTIVE, MANAGE, PROJECT, AccessKey, Nonce, Project
 from densefog_plugins.models.sessions import current_session
 

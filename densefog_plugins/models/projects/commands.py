@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from densefog_core.app import get_app
+from densefog_core.cli.tables import as_json, show_one
 from densefog_core.errors import BaseIaasException
-from densefog_core.tables import as_json, show_one
 
 
 @click.group()
@@ -46,7 +46,7 @@ def create_key(project_id: str | None, manage: bool, name: str, json_output: boo
 
 def _prepare() -> None:
     app = get_app()
-    from densefog_plugins.models.embedded import create_embedded
+    from densefog_plugins.models.jobstore.embedded import create_embedded
     from densefog_plugins.models.projects import tables  # noqa: F401 - declares what is created
 
     create_embedded(app)

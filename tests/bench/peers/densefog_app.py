@@ -10,7 +10,7 @@ from pathlib import Path
 from densefog_core import config, hookimpl
 from densefog_core.app import App
 from densefog_core.jobs import enqueue_many
-from densefog_core.server import create_worker
+from densefog_core.server.serving import create_worker
 
 
 def wait(params, time_sleep):

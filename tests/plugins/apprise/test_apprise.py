@@ -6,7 +6,7 @@ import time
 import pytest
 
 from densefog_core.errors import ConfigError
-from densefog_core.notices import DeliveryError
+from densefog_core.notices.records import DeliveryError
 from densefog_plugins import apprise
 from densefog_plugins.apprise import channel as module
 from tests.plugins.receiver import DIGEST, FAILED, TOKEN, answer, config, endless, half, nothing, receiving

@@ -9,8 +9,8 @@ import pytest
 
 from densefog_core.context import set_current_app
 from densefog_core.testing import TestApp
-from densefog_plugins.models import schema
-from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.jobstore import schema
+from densefog_plugins.models.jobstore.table import job
 from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.cloud import cloud, empty
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column  # noqa: E402
 
 from densefog_core.context import Request, entered  # noqa: E402
 from densefog_core.errors import DBLockTimeoutError  # noqa: E402
-from densefog_plugins.models.database import database  # noqa: E402
+from densefog_plugins.models.database.database import database  # noqa: E402
 from densefog_plugins.models.resource import ResourceMixin  # noqa: E402
 from densefog_plugins.models.sessions import session, transaction  # noqa: E402
 from tests.plugins.models.cloud import Own, cloud  # noqa: E402

@@ -15,10 +15,10 @@ from densefog_core.config import Config
 from densefog_core.context import set_current_app
 from densefog_core.jobs import Job, JobStore, new_job
 from densefog_core.testing import FrozenClock, MemoryStore
-from densefog_plugins.models.database import database
-from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.jobstore.store import SQLJobStore
+from densefog_plugins.models.jobstore.table import job
 from densefog_plugins.models.sessions import close_session
-from densefog_plugins.models.store import SQLJobStore
 
 ACTIONS = {"Create", "Delete", "Resize"}
 #: What asks a database how it would run a statement; MySQL draws a tree unless it is told otherwise.

@@ -14,7 +14,7 @@ from densefog_plugins import models, ratelimit
 from densefog_plugins.models import counters
 from densefog_plugins.models.counters import table
 from densefog_plugins.models.counters.table import Count, SQLCounter
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from tests.databases import EVERY_KIND, new_database
 
 

@@ -10,7 +10,7 @@ import pytest
 import densefog_plugins.models
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.discovery import discover
+from densefog_core.plugins.discovery import discover
 
 PLUGINS = ["models", "models.projects", "models.operations", "models.idempotency"]
 

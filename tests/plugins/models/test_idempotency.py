@@ -19,7 +19,7 @@ from densefog_core.jobs import JobFilter, enqueue, utcnow
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session, transaction
 from densefog_plugins.models.batches import batch
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.idempotency import memory
 from densefog_plugins.models.idempotency.table import ClientToken
 from densefog_plugins.models.operations.table import Operation

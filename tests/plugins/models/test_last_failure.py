@@ -7,8 +7,8 @@ from sqlalchemy import delete, event
 
 from densefog_core.jobs import Job, Outcome
 from densefog_core.testing import TestApp
-from densefog_plugins.models import jobtable
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.jobstore import table as jobtable
 from densefog_plugins.models.sessions import session, transaction
 from tests.plugins.models.cloud import A, Disk
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from densefog_core.jobs import Job, JobFilter, Outcome
-from densefog_plugins.models import store
+from densefog_plugins.models.jobstore import store
 from tests.plugins.models.stores import ACTIONS, Harness, make_job, memory, sql, sql_app
 
 #: Seconds without a beat after which a job is taken back; each step of time is longer.

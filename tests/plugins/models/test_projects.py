@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import delete, event, func, insert, select
 
 import densefog_plugins.models.projects as plugin
+from densefog_core.actions.dispatching import Call
 from densefog_core.app import App
 from densefog_core.context import request
-from densefog_core.dispatch import Call
 from densefog_core.jobs import utcnow
 from densefog_core.signing import NONCE, SIGNATURE, sign
 from densefog_core.testing import TestApp
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.projects import keys, tables
 from densefog_plugins.models.sessions import close_session, session, transaction
 from tests.plugins.models.cloud import cloud, statements

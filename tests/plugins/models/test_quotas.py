@@ -13,7 +13,7 @@ import densefog_plugins.models.projects as plugin
 from densefog_core.errors.project_error import ResourceQuotaNotEnough
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session, transaction
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.projects import consume_quota, release_quota
 from densefog_plugins.models.projects.quotas import set_quota
 from densefog_plugins.models.projects.tables import Quota

@@ -13,7 +13,7 @@ from densefog_core.errors import iaas_error
 from densefog_core.jobs import enqueue
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.reconciling import reconcile, reconciles
 from densefog_plugins.models.sessions import close_session
 from densefog_plugins.models.waiter import pauses, wait_deleted, wait_for

@@ -11,10 +11,10 @@ from sqlalchemy import Engine, insert, text
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
 from densefog_core.jobs import Outcome, utcnow
-from densefog_plugins.models.database import database
-from densefog_plugins.models.dialects import MySQL
-from densefog_plugins.models.jobtable import job, to_row
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.database.dialects import MySQL
+from densefog_plugins.models.jobstore.store import SQLJobStore
+from densefog_plugins.models.jobstore.table import job, to_row
 from tests.databases import connected
 from tests.plugins.models.stores import ACTIONS, EXPLAIN, Harness, make_app, make_job
 

@@ -20,7 +20,7 @@ from densefog_core.errors.iaas_error import ActionsPartialSuccessError, Resource
 from densefog_core.jobs import enqueue
 from densefog_core.testing import TestApp
 from densefog_plugins.models import lock_for_update, session, transaction
-from densefog_plugins.models.database import database
+from densefog_plugins.models.database.database import database
 from densefog_plugins.models.sessions import close_session, current_session, in_transaction, savepoint
 from tests.plugins.models.cloud import A, Disk, add, statements, status_of
 
@@ -254,7 +254,7 @@ def impatient(app: TestApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp
     def checkout(connection: Any, *rest: Any) -> None:
         connection.execute("PRAGMA busy_timeout = 100")
 
-    monkeypatch.setattr("densefog_plugins.models.engine.SQLITE_PATIENCE", 0.1)
+    monkeypatch.setattr("densefog_plugins.models.database.engine.SQLITE_PATIENCE", 0.1)
     event.listen(engine, "checkout", checkout)
     yield app
     event.remove(engine, "checkout", checkout)

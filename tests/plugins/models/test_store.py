@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
-from densefog_plugins.models import statements
-from densefog_plugins.models.jobtable import job
+from densefog_plugins.models.jobstore import statements
+from densefog_plugins.models.jobstore.store import SQLJobStore
+from densefog_plugins.models.jobstore.table import job
 from densefog_plugins.models.sessions import current_session, transaction
-from densefog_plugins.models.store import SQLJobStore
 from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.stores import ACTIONS, Harness, current, make_job, memory, sql, sql_app
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, Outcome
-from densefog_plugins.models.database import ATTEMPTS, Database, database
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.database.database import ATTEMPTS, Database, database
+from densefog_plugins.models.jobstore.store import SQLJobStore
 from tests.databases import SERVER_KINDS, connected
 from tests.losing import LosingProxy, losing_proxy
 from tests.plugins.models.stores import ACTIONS, Harness, current, make_app, make_job, sql, sql_app

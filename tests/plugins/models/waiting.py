@@ -25,7 +25,7 @@ import gevent  # noqa: E402
 from sqlalchemy import Engine, text  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
-from densefog_plugins.models.engine import create_engine  # noqa: E402
+from densefog_plugins.models.database.engine import create_engine  # noqa: E402
 from tests.ticks import Ticks  # noqa: E402
 
 

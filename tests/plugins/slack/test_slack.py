@@ -6,7 +6,7 @@ import json
 import pytest
 
 from densefog_core.jobs import Job
-from densefog_core.notices import Count, Notification
+from densefog_core.notices.records import Count, Notification
 from densefog_plugins import slack
 from densefog_plugins.slack.channel import blocks, escape, fit, units
 from tests.plugins.receiver import DIGEST, FAILED, config, receiving

@@ -19,7 +19,7 @@ from densefog_core import hookimpl
 from densefog_core.context import RunningJob
 from densefog_core.jobs import Job, JobEvent, JobInterrupt, Outcome, job
 from densefog_core.registry import Registry
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.jobstore.store import SQLJobStore
 from densefog_plugins.worker import tries, watchdog
 
 TRACE = Path(os.environ.get("DENSEFOG_TEST_TRACE", os.devnull))

@@ -17,9 +17,9 @@ from sqlalchemy import select, update
 
 from densefog_core.app import App
 from densefog_core.jobs import Job, JobFilter, JobStore
-from densefog_plugins.models.database import database
-from densefog_plugins.models.jobtable import job
-from densefog_plugins.models.store import SQLJobStore
+from densefog_plugins.models.database.database import database
+from densefog_plugins.models.jobstore.store import SQLJobStore
+from densefog_plugins.models.jobstore.table import job
 from tests.plugins.models.stores import make_app, make_job
 
 ROOT = Path(__file__).parents[3]
@@ -94,7 +94,7 @@ class Site:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(settings_of_others)}
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "densefog_core.cli", "worker", "--strict-plugins", *options],
+                [sys.executable, "-m", "densefog_core.cli.serve", "worker", "--strict-plugins", *options],
                 cwd=self._folder, env={**kept, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         try:

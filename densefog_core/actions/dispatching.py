@@ -1,0 +1,212 @@
+"""One request in, one reply out. Knows no HTTP."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from densefog_core import jsontext
+from densefog_core.context import Request, _scope, context_id_for
+from densefog_core.errors import UnknownAction
+from densefog_core.errors.iaas_error import ValidationError
+from densefog_core.errors.table import INTERNAL_CODE, stack
+
+if TYPE_CHECKING:
+    from densefog_core.actions.handlers import ActionSpec
+    from densefog_core.app import App
+
+_logger = logging.getLogger("densefog.dispatch")
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer to one call.
+
+    Attributes:
+        text: the envelope as JSON.
+        ret_code: 0, or the error's number.
+        context_id: to be sent back as ``X-Request-Id``.
+    """
+
+    text: str
+    ret_code: int
+    context_id: str
+
+
+@dataclass(slots=True)
+class Call:
+    """What a transport hands over.
+
+    Attributes:
+        body: the request's body.
+        headers: its headers.
+        remote_addr: the client's address, proxies that are trusted looked through.
+        action: the action when the address names it instead of the body.
+        pretty: indent the reply.
+        request_id: the id that the client gave the call in ``X-Request-Id``.
+    """
+
+    body: bytes
+    headers: Mapping[str, str]
+    remote_addr: str | None = None
+    action: str | None = None
+    pretty: bool = False
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEvent:
+    """A call was answered; what ``densefog_request_event`` observers are given.
+
+    Attributes:
+        request: the call.
+        action: the action's name, or None when the API has no such action: what clients make up is not in here.
+        ret_code: how it was answered.
+        seconds: how long it took.
+        size: bytes of the reply.
+    """
+
+    request: Request
+    action: str | None
+    ret_code: int
+    seconds: float
+    size: int
+
+
+class Dispatcher:
+    """Serves the actions of one API."""
+
+    def __init__(self, app: App, api: str, actions: dict[str, ActionSpec], *, debug: bool) -> None:
+        self._app = app
+        self._api = api
+        self._actions = actions
+        self._debug = debug
+        self._call_action = app.action_caller()
+        self._access: Callable[[str, str, str, int, float, int], None] = app.access_log.write
+        self._observers = app.plugins.implementations("densefog_request_event")
+
+    def dispatch(self, call: Call) -> Reply:
+        """Answer one call; whatever goes wrong is answered too."""
+        started = time.perf_counter()
+        context_id = context_id_for(call.request_id)
+        request = Request(
+            self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
+        )
+        request.body = call.body
+        if call.action is not None:
+            request.path = f"/{call.action}"
+        token = _scope.set(request)
+        spec, reply = None, None
+        try:
+            try:
+                spec = self._find(request, call)
+                data = self._call_action(request, spec.call)
+                reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, context_id)
+            except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
+                reply = self._failed(request, spec, exc, pretty=call.pretty)
+            except (SystemExit, KeyboardInterrupt) as exc:
+                # A library's sys.exit() would end the server, and every other request with it.
+                reply = self._failed(request, spec, RuntimeError(f"the handler raised {exc!r}"), pretty=call.pretty)
+            return reply
+        finally:
+            if request._teardowns is not None:
+                request.teardown()
+            # A transport that ends a handler at its deadline raises through here: there is a line, but no reply.
+            ret_code, size = (reply.ret_code, _bytes(reply.text)) if reply is not None else (INTERNAL_CODE, 0)
+            seconds = time.perf_counter() - started
+            self._access(
+                request.remote_addr or "-", request.project_id or "-", request.action or "-", ret_code, seconds, size
+            )
+            if self._observers:
+                self._emit(RequestEvent(request, None if spec is None else spec.name, ret_code, seconds, size))
+            _scope.reset(token)
+
+    def _emit(self, event: RequestEvent) -> None:
+        for record, observe in self._observers:
+            try:
+                observe(event=event)
+            except Exception:
+                _logger.exception("%s failed on the event of a call", record.found.owner)
+
+    def _find(self, request: Request, call: Call) -> ActionSpec:
+        params = _body(call.body)
+        if call.action is not None:
+            params.setdefault("action", call.action)
+        request.params = params
+        name = params.get("action")
+        if type(name) is not str:
+            raise _bad_action(params)
+        if call.action is not None and name != call.action:
+            raise illegal("/action", f"the address names another action, {call.action[:50]}")
+        request.action = name
+        spec = self._actions.get(name)
+        if spec is None:
+            raise UnknownAction(name)
+        return spec
+
+    @staticmethod
+    def _envelope(data: object, spec: ActionSpec, *, pretty: bool) -> str:
+        try:
+            return jsontext.dumps({"data": data, "retCode": 0, "message": None}, pretty=pretty)
+        except (TypeError, ValueError, RecursionError) as exc:
+            handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
+            raise TypeError(f"action {spec.name}: {handler} returned something that is not JSON: {exc}") from exc
+
+    def _failed(self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool) -> Reply:
+        request.error = exc
+        answer = self._app.errors.answer(
+            exc,
+            debug=self._debug,
+            context_id=request.context_id,
+            resource_key="resourceIds" if spec is None else spec.resource_key,
+            map_error=self._app.map_error,
+        )
+        if answer.is_fault:
+            _logger.error("action %s failed\n%s", request.action or "-", stack(exc))
+        return error_reply(answer.ret_code, answer.message, answer.data, request.context_id, pretty=pretty)
+
+
+def error_reply(
+    ret_code: int, message: str, data: dict[str, Any], context_id: str, *, pretty: bool = False
+) -> Reply:
+    """Return the envelope of an error."""
+    try:
+        text = jsontext.dumps({"data": data, "retCode": ret_code, "message": message}, pretty=pretty)
+    except (TypeError, ValueError, RecursionError):
+        _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
+        message = message.encode("utf-8", "replace").decode()
+        text = jsontext.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message})
+    return Reply(text, ret_code, context_id)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def illegal(path: str, message: str) -> ValidationError:
+    """Return the error of a request that is refused for one reason.
+
+    Args:
+        path: JSON pointer to what is wrong; empty for the whole body.
+        message: what is wrong with it.
+    """
+    return ValidationError(f"Illegal request format: {message}", [{"path": path, "message": message}])
+
+
+def _body(body: bytes) -> dict[str, Any]:
+    try:
+        params = jsontext.loads(body)
+    except jsontext.InvalidJSON as exc:
+        raise illegal("", f"the body is not JSON: {exc}") from None
+    if type(params) is not dict:
+        raise illegal("", "the body must be a JSON object")
+    return params
+
+
+def _bad_action(params: dict[str, Any]) -> ValidationError:
+    if "action" not in params:
+        return illegal("", "'action' is a required property")
+    return illegal("/action", "must be a string")

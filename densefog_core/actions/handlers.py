@@ -1,0 +1,215 @@
+"""Actions: how they are declared, and how a handler is adapted once, at registration."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
+
+from densefog_core.actions import params as typed
+from densefog_core.context import Request
+from densefog_core.errors import RegistrationError
+from densefog_core.jobs import camel_case
+from densefog_core.registry import Registry
+
+Handler = Callable[..., Any]
+H = TypeVar("H", bound=Handler)
+
+#: The API that actions belong to unless they say otherwise.
+DEFAULT_API = "public"
+_MARK = "__densefog_action__"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """A registered action.
+
+    Attributes:
+        name: what clients send as ``action``.
+        handler: the function as it was written.
+        call: the function adapted: takes the `Request`, returns the reply's ``data``.
+        apis: names of the APIs that serve it.
+        params_schema: JSON Schema of the parameters.
+        result_schema: JSON Schema of ``data``.
+        summary: first line of the handler's docstring.
+        description: the docstring.
+        resource_key: where ids that succeeded stand in a partial success, for example ``volumeIds``.
+        operation: the type of the resources that it acts on and the key of their ids, when calls are to be recorded.
+        idempotent: whether a call may carry a ``clientToken``, and is then carried out once however often it is sent.
+    """
+
+    name: str
+    handler: Handler
+    call: Callable[[Request], Any]
+    apis: tuple[str, ...] = (DEFAULT_API,)
+    params_schema: dict[str, Any] = field(default_factory=dict)
+    result_schema: dict[str, Any] = field(default_factory=dict)
+    summary: str = ""
+    description: str = ""
+    resource_key: str = "resourceIds"
+    operation: tuple[str, str] | None = None
+    idempotent: bool = False
+
+
+@overload
+def action(name: H, /) -> H: ...
+@overload
+def action(name: str | None = None, /, **options: Any) -> Callable[[H], H]: ...  # noqa: ANN401
+def action(name: Any = None, /, **options: Any) -> Any:
+    """Mark a function as an action.
+
+    The mark takes effect when the function's module, or the function, is named by a ``densefog.actions`` entry point or
+    registered by a plugin. ``describe_volumes`` is called ``DescribeVolumes`` unless a name is given::
+
+        @action
+        def describe_volumes(params: DescribeVolumes) -> dict: ...
+
+        @action("PurgeVolumes", api="manage")
+        def purge(): ...
+
+    Args:
+        name: what clients send as ``action``.
+        **options: what `ActionRegistry.add` takes.
+    """
+    if callable(name):
+        return action()(name)
+
+    def mark(handler: H) -> H:
+        setattr(handler, _MARK, (name or camel_case(handler.__name__), options))
+        return handler
+
+    return mark
+
+
+class ActionRegistry(Registry[ActionSpec]):
+    """Actions by ``<api>/<name>``: one name may be served by two APIs with a handler each."""
+
+    def __init__(self) -> None:
+        super().__init__("action")
+
+    def add(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Register ``handler`` as action ``name``.
+
+        Args:
+            name: what clients send.
+            handler: ``handler()``, ``handler(params)`` with the whole body as a dict, or ``handler(params: Type)`` with
+                a dataclass, TypedDict, ``msgspec.Struct`` or anything with pydantic's ``model_validate``; returns a
+                dict.
+            **options: ``api``, a name or several (default ``public``); ``schema``, a JSON Schema of the parameters;
+                ``resource_key``; ``operation``, such as ``("volume", "volumeIds")``; ``idempotent``. They win over
+                those of the handler's `action` mark.
+
+        Raises:
+            RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
+        """
+        spec = make_spec(name, handler, **options)
+        for api in spec.apis:
+            super().add(f"{api}/{name}", spec)
+
+    def replace(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Register ``handler`` in place of another plugin's; see `add`."""
+        spec = make_spec(name, handler, **options)
+        for api in spec.apis:
+            super().replace(f"{api}/{name}", spec)
+
+    def of(self, api: str) -> dict[str, ActionSpec]:
+        """Return the actions of one API by name."""
+        prefix = f"{api}/"
+        return {key.removeprefix(prefix): spec for key, spec in self._values.items() if key.startswith(prefix)}
+
+
+def make_spec(name: str, handler: Handler, **options: Any) -> ActionSpec:  # noqa: ANN401
+    """Build the `ActionSpec` of a handler; see `ActionRegistry.add`."""
+    where = f"action {name!r}: {getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', handler)!s}"
+    if not callable(handler):
+        raise RegistrationError(f"action {name!r}: {handler!r} is not a function")
+    if not isinstance(name, str) or not name:
+        raise RegistrationError(f"{where}: the name {name!r} is not a text")
+    return _build(name, handler, where, **{**getattr(handler, _MARK, ("", {}))[1], **options})
+
+
+def _build(
+    name: str,
+    handler: Handler,
+    where: str,
+    *,
+    api: str | Sequence[str] = DEFAULT_API,
+    schema: dict[str, Any] | None = None,
+    resource_key: str | None = None,
+    operation: tuple[str, str] | None = None,
+    idempotent: bool = False,
+    **unknown: Any,  # noqa: ANN401
+) -> ActionSpec:
+    if unknown:
+        raise RegistrationError(f"{where}: unknown option {', '.join(sorted(unknown))}")
+    if operation is not None and not (isinstance(operation, tuple) and [*map(type, operation)] == [str, str]):
+        raise RegistrationError(f"{where}: operation must be a type and a key such as ('volume', 'volumeIds')")
+    takes, result = _signature(handler, where)
+    documentation = inspect.getdoc(handler) or ""
+    return ActionSpec(
+        name,
+        handler,
+        _adapt(handler, where, takes, schema),
+        (api,) if isinstance(api, str) else tuple(api),
+        schema or typed.json_schema(None if takes is _NOTHING else takes),
+        typed.result_schema(result),
+        documentation.partition("\n")[0],
+        documentation,
+        resource_key or (operation[1] if operation else "resourceIds"),
+        operation,
+        idempotent,
+    )
+
+
+_NOTHING = object()
+
+
+def _signature(handler: Handler, where: str) -> tuple[Any, Any]:
+    """Return the annotation of the one parameter (or `_NOTHING`) and of the result.
+
+    Raises:
+        RegistrationError: the signature cannot be called, or names a type that does not exist.
+    """
+    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+        raise RegistrationError(f"{where} is async, and nobody would await it; write a plain function")
+    try:
+        signature = inspect.signature(handler)
+        hints = typing.get_type_hints(_annotated(handler), include_extras=True)
+    except (NameError, TypeError, ValueError) as exc:
+        raise RegistrationError(f"{where}: its signature cannot be read: {exc}") from None
+    required = [p for p in signature.parameters.values() if p.default is p.empty and p.kind not in _VARIADIC]
+    positional = [p for p in signature.parameters.values() if p.kind in _POSITIONAL]
+    if len(required) > 1 or (required and required[0].kind not in _POSITIONAL):
+        raise RegistrationError(f"{where}{signature} cannot be called; an action takes nothing or one argument, params")
+    takes = hints.get(positional[0].name) if positional else _NOTHING
+    return takes, hints.get("return")
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _annotated(handler: Handler) -> Any:  # noqa: ANN401
+    """Return the object that carries the annotations: the function, or the ``__call__`` of an instance."""
+    return handler if inspect.isroutine(handler) or isinstance(handler, type) else type(handler).__call__
+
+
+def _adapt(handler: Handler, where: str, takes: object, schema: dict[str, Any] | None) -> Callable[[Request], Any]:
+    convert = None if takes is _NOTHING else typed.converter(takes, where)
+    if takes is _NOTHING:
+        call: Callable[[Request], Any] = lambda request: handler()  # noqa: E731
+    elif convert is None:
+        call = lambda request: handler(request.params)  # noqa: E731
+    else:
+        call = lambda request: handler(convert(request.params))  # noqa: E731
+    if schema is None:
+        return call
+    check = typed.schema_validator(schema, where)
+
+    def checked(request: Request) -> Any:  # noqa: ANN401
+        check(request.params)
+        return call(request)
+
+    return checked

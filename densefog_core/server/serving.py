@@ -1,0 +1,311 @@
+"""``create_api`` and ``create_worker``, and the one loop that serves them until a signal comes."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from densefog_core import logs
+from densefog_core.actions import handlers as actions
+from densefog_core.actions.dispatching import Call, Dispatcher, Reply
+from densefog_core.app import App, Transport, Worker, get_app
+from densefog_core.config import CONF
+from densefog_core.context import Request, entered
+from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
+
+_logger = logging.getLogger("densefog.server")
+
+
+class Api:
+    """One API: a named set of actions, served by the transport that ``CONF.transport`` names.
+
+    Attributes:
+        app: the application it belongs to.
+        name: its name, ``public`` or ``manage``; actions say which API they belong to.
+        debug: whether replies carry tracebacks.
+        specs: its actions by name.
+    """
+
+    def __init__(self, app: App, name: str, *, debug: bool) -> None:
+        self.app = app
+        self.name = name
+        self.debug = debug
+        self.specs = {action: app.wrapped(spec) for action, spec in app.actions.of(name).items()}
+        self._dispatcher = Dispatcher(app, name, self.specs, debug=debug)
+        self._transport: Transport | None = None
+        app.apis[name] = self
+
+    def route(self, routes: Mapping[str, Any]) -> Api:
+        """Add actions from a dict of names to handlers, as the original did; return the API.
+
+        Raises:
+            RegistrationError: the dict is empty, a name is taken, or a handler cannot be called.
+        """
+        if not isinstance(routes, Mapping) or not routes:
+            raise RegistrationError("the routes must be a dict of action names to functions, and not empty")
+        for name, handler in routes.items():
+            spec = self.app.wrapped(actions.make_spec(name, handler))
+            if name in self.specs:
+                raise RegistrationError(
+                    f"action {name!r} is registered twice: by {self._owner(name)} and in the routes"
+                )
+            self.specs[name] = spec
+        return self
+
+    def _owner(self, name: str) -> str:
+        key = f"{self.name}/{name}"
+        return self.app.actions.owner(key) if key in self.app.actions else "the routes"
+
+    def dispatch(self, call: Call) -> Reply:
+        """Answer one call; for transports."""
+        return self._dispatcher.dispatch(call)
+
+    def call(self, action: str, **params: Any) -> Any:  # noqa: ANN401
+        """Run an action in this process and return its ``data``, or raise what it raises.
+
+        Args:
+            action: the action's name.
+            **params: its parameters, under their names on the wire.
+        """
+        spec = self.specs.get(action)
+        if spec is None:
+            raise UnknownAction(action)
+        request = Request(self.name, action, {"action": action, **params})
+        with entered(request):
+            return self.app.action_caller()(request, spec.call)
+
+    @property
+    def transport(self) -> Transport:
+        """The transport that serves this API."""
+        if self._transport is None:
+            self._transport = self.app.pick(self.app.transports, self.app.config.transport)(self)
+        return self._transport
+
+    @property
+    def wsgi_app(self) -> Any:  # noqa: ANN401
+        """The API as a WSGI application."""
+        return self.transport.wsgi_app
+
+    def test_client(self) -> Any:  # noqa: ANN401
+        """Return werkzeug's test client on the WSGI application."""
+        return self.transport.test_client()
+
+    def start(self, port: int = 8080, host: str = "127.0.0.1") -> None:
+        """Serve until SIGTERM or SIGINT, then drain and return.
+
+        Args:
+            port: TCP port; 0 takes a free one.
+            host: address to listen on; only this machine unless told otherwise.
+
+        Raises:
+            StartupError: the address cannot be used.
+        """
+        serve(self.app, [(self, host, port)], None)
+
+
+class ServedWorker:
+    """What `create_worker` returns: the worker plugin's worker, to be started as a server.
+
+    Attributes:
+        app: the application whose jobs it runs.
+    """
+
+    def __init__(self, app: App, worker: Worker) -> None:
+        self.app = app
+        self._worker = worker
+
+    def start(self) -> None:
+        """Run jobs until SIGTERM or SIGINT, then drain and return.
+
+        Raises:
+            StartupError: the store cannot be used.
+        """
+        serve(self.app, [], self._worker)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Make `start` return: drain for ``timeout`` seconds, by default ``CONF.drain_timeout``."""
+        self._worker.stop(timeout)
+
+    def run_pending(self) -> int:
+        """Run the jobs that are due now, in this thread, and return the number run."""
+        return self._worker.run_pending()
+
+    def add_notifier(self, channel: Any) -> ServedWorker:  # noqa: ANN401
+        """Tell ``channel`` (a `Channel`, or a function of a `Notification`) of failed jobs, too; return the worker."""
+        self.app.notifier.add(channel)
+        return self
+
+
+def prepare(server_name: str) -> App:
+    """Check the settings, set up the logs and return the application.
+
+    The folder of the application joins sys.path only after discovery, so that nothing in it can pose as a plugin.
+    """
+    CONF.require("app_root", "log_dir")
+    root = Path(CONF.app_root)
+    if not root.is_dir():
+        raise ConfigError(f"setting app_root: there is no folder {root}")
+    access_log = logs.setup(CONF.log_dir, server_name, debug=CONF.debug, json=CONF.log_format == "json")
+    app = get_app()
+    _check_picks(app)
+    app.plugins.name_slow_ones()
+    app.access_log = access_log
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    return app
+
+
+def _check_picks(app: App) -> None:
+    """Check that what the settings pick is installed, also where this process has no use for it."""
+    for name, registry in (("transport", app.transports), ("worker", app.workers), ("store", app.stores)):
+        picked = getattr(CONF, name)
+        # A default may be left out with its plugin: there are servers without jobs.
+        if picked != CONF.settings[name].default:
+            app.pick(registry, picked)
+
+
+def create_api(name: str = "public", debug: bool | None = None) -> Api:
+    """Return the API ``name`` with the actions that the installed packages declare for it.
+
+    Args:
+        name: its name; also names the folder of its log files.
+        debug: whether replies carry tracebacks; None takes ``CONF.debug``.
+
+    Raises:
+        StartupError: one line that says what is wrong.
+    """
+    app = prepare(name)
+    return Api(app, name, debug=CONF.debug if debug is None else debug)
+
+
+def create_worker(
+    pick_size: int | None = None,
+    exec_size: int | None = None,
+    exec_timeout: float | None = None,
+    gevent: bool = True,
+) -> ServedWorker:
+    """Return a worker for the jobs that the installed packages declare.
+
+    Args:
+        pick_size: jobs that one claim takes at most; None takes ``CONF.pick_size``.
+        exec_size: jobs that run at once; None takes ``CONF.exec_size``.
+        exec_timeout: seconds that a try may take; None takes ``CONF.exec_timeout``.
+        gevent: make the standard library cooperative, so that jobs that wait do not block each other.
+
+    Raises:
+        StartupError: one line that says what is wrong.
+    """
+    given = {"pick_size": pick_size, "exec_size": exec_size, "exec_timeout": exec_timeout}
+    CONF.apply(gevent=gevent or CONF.gevent, **{name: value for name, value in given.items() if value is not None})
+    app = prepare("worker")
+    return ServedWorker(app, app.pick(app.workers, CONF.worker)(app))
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first one asks to stop, the second ends the process at once."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+
+    def __enter__(self) -> _Signals:
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.stop.is_set():
+            os._exit(128 + number)
+        self.stop.set()
+
+
+def serve(app: App, apis: list[tuple[Api, str, int]], worker: Worker | None) -> None:
+    """Serve APIs and a worker in this process until SIGTERM or SIGINT, then drain.
+
+    Args:
+        app: the application.
+        apis: each API with the host and port that it listens on.
+        worker: the worker to run beside them, or None.
+
+    Raises:
+        StartupError: an address or the database cannot be used.
+    """
+    if worker is not None:
+        app.notifier.start()
+    listening = []
+    failures: list[BaseException] = []
+    # Before the first address is announced: whoever reads it may already want to stop the server.
+    with _Signals() as signals:
+        for api, host, port in apis:
+            address = api.transport.listen(host, port)
+            listening.append(api)
+            announce(f"api {api.name} listens on {address} ({len(api.specs)} actions, pid {os.getpid()})")
+        if apis and app.guard is None:
+            announce("no plugin authenticates calls: whoever reaches an address may call everything there")
+        thread = None if worker is None else _run_worker(worker, signals, failures)
+        if thread is not None:
+            announce(f"worker runs jobs of {len(app.job_specs)} actions (pid {os.getpid()})")
+        # What was loaded stays to the end: the garbage collector need not look at it over and over.
+        gc.collect()
+        gc.freeze()
+        signals.stop.wait()
+        drain(app, listening, worker)
+        if thread is not None:
+            thread.join()
+    app.shutdown()
+    announce("stopped")
+    if failures:
+        raise failures[0]
+
+
+def _run_worker(worker: Worker, signals: _Signals, failures: list[BaseException]) -> threading.Thread:
+    def run() -> None:
+        try:
+            worker.start()
+        except BaseException as exc:  # noqa: BLE001 - raised again by the main thread
+            failures.append(exc)
+        finally:
+            signals.stop.set()
+
+    thread = threading.Thread(target=run, name="densefog-worker")
+    thread.start()
+    return thread
+
+
+def drain(app: App, apis: list[Api], worker: Worker | None) -> None:
+    """Be ready no more, stop accepting, finish what runs within ``drain_timeout`` seconds, put back the rest."""
+    app.draining = True
+    timeout, delay = app.config.drain_timeout, app.config.drain_delay if apis else 0
+    app.drain_deadline = time.monotonic() + timeout + delay
+    announce(f"draining, {timeout + delay:g} s at most")
+
+    def stop_accepting(api: Api) -> None:
+        # A load balancer asks only now and then, and sends requests until it learns that this server is not ready.
+        time.sleep(delay)
+        api.transport.stop(timeout)
+
+    stops = [threading.Thread(target=stop_accepting, args=(api,)) for api in apis]
+    if worker is not None:
+        stops.append(threading.Thread(target=worker.stop, args=(timeout,)))
+    for stop in stops:
+        stop.start()
+    for stop in stops:
+        stop.join()
+
+
+def announce(line: str) -> None:
+    """Log a line about the server's life, and show it on stderr when the log goes to files."""
+    _logger.info(line)
+    if CONF.log_dir != "-":
+        print(f"densefog: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The connection to a database server: engines, drivers, and where databases differ."""
