@@ -68,8 +68,9 @@ def _count_keys(value: object, depth: int) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        names: set[str] = set()
+        # `add` returns None: the first name that is there already is the one that stands twice.
+        twice = next(name for name, _ in pairs if name in names or names.add(name))  # type: ignore[func-returns-value]
         raise InvalidJSON(f"the key {twice[:50]!r} stands in it twice")
     return seen
 

@@ -135,14 +135,14 @@ def _redact(value: Any, depth: int) -> Any:  # noqa: ANN401
 
 
 _VALUES = (
-    # user:password@ in an address
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)", re.I),
+    # user:password@ in an address. A scheme is short and starts where no other one can: the search stays linear.
+    re.compile(r"((?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)[^\s@/]+(?=@)", re.I),
     # webhooks whose address is the secret
     re.compile(r"(https?://hooks\.slack\.com/(?:services|workflows|triggers)/)[^\s\"']+", re.I),
     # Authorization: Bearer abc, Basic abc
     re.compile(r"(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}", re.I),
 )
-_key = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_.-]{1,60})(?P=quote)\s*[:=]\s*""")
+_key = re.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z][A-Za-z0-9_.-]{1,60})(?P=quote)\s{0,20}[:=]\s{0,20}""")
 _value = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&'"(){}\[\]]+""")
 
 
