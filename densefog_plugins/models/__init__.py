@@ -85,5 +85,5 @@ def make_store(app: App) -> JobStore:
 def densefog_gauges(app: App) -> Mapping[str, float] | None:
     """Return how many connections are in use, and how many wait to be used."""
     # Without it there is no connection, and SQLAlchemy need not be imported.
-    module = sys.modules.get(f"{__name__}.database")
+    module = sys.modules.get(f"{__name__}.database.database")
     return None if module is None else module.connections(app)
