@@ -74,7 +74,7 @@ def tell(params: dict[str, Any], job: RunningJob) -> dict[str, Any]:
 
 
 def _notice(app: App, row: Job) -> Notification:
-    return app.notifier.notice("lost" if row.error.startswith("worker lost") else "gave_up", row, row.error)
+    return app.notifier.notice("lost" if row.end == "lost" else "gave_up", row, row.error)
 
 
 class Told:
@@ -111,7 +111,7 @@ class Told:
         return [job for job in found if self._is_missing(job)]
 
     def _is_missing(self, job: Job) -> bool:
-        return job.action != NOTIFY and job.error != "cancelled" and f"{job.id}:{job.trys}" not in self._receipts
+        return job.action != NOTIFY and job.end != "cancelled" and f"{job.id}:{job.trys}" not in self._receipts
 
     def adding(self, jobs: list[Job]) -> Told:
         """Return it with ``jobs`` told of, too."""

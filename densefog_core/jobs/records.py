@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from densefog_core.ids import SYSTEM_PROJECT
+from densefog_core.jobs.ends import End, end_of
 
 Status = Literal["pending", "running", "finished", "error"]
 
@@ -66,6 +67,14 @@ class Job:
     def which_try(self) -> str:
         """Which of its tries this is, for texts: ``(try 2 of 3)``."""
         return f"(try {self.trys} of {self.try_max})"
+
+    @property
+    def end(self) -> End | None:
+        """How the job ended as an error, or None when it did not.
+
+        .. versionadded:: 1.0
+        """
+        return end_of(self.error) if self.status == "error" else None
 
     @property
     def is_keyed(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
+from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
 from densefog_core.redact import is_masked, redact
 
 _logger = logging.getLogger("densefog.testing")
@@ -98,14 +99,14 @@ class MemoryStore:
         if outcome.status == "finished":
             self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
         elif outcome.status == "error" and native:
-            self._put(job, error=outcome.error, updated=datetime.min)
+            self._put(job, error=lost(job.which_try, outcome.error), updated=datetime.min)
         elif outcome.status == "error":
-            self._end(job, outcome.error)
+            self._end(job, failed(outcome.error))
         elif outcome.status == "retry":
             later = self._clock() + timedelta(seconds=round(outcome.delay))
-            self._put(job, status="pending", error=outcome.error, run_at=later)
+            self._put(job, status="pending", error=failed(outcome.error), run_at=later)
         else:
-            self._put(job, status="pending", error=outcome.error, run_at=self._clock(), try_max=job.try_max + 1)
+            self._put(job, status="pending", error=failed(outcome.error), run_at=self._clock(), try_max=job.try_max + 1)
         return True
 
     def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
@@ -127,7 +128,7 @@ class MemoryStore:
     def _reclaim(self, job: Job) -> Job:
         if job.trys < job.try_max:
             return self._put(job, status="pending", run_at=self._clock())
-        return self._end(job, job.error if job.error.endswith(job.which_try) else f"worker lost {job.which_try}")
+        return self._end(job, job.error if is_lost_try(job.error, job.which_try) else lost(job.which_try))
 
     def unhandled(self, actions: Collection[str]) -> list[str]:
         """Return the actions of due jobs that nobody here handles."""
@@ -161,7 +162,7 @@ class MemoryStore:
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:
         """End jobs as cancelled; see `densefog_core.jobs.JobStore.cancel`."""
         return [
-            self._end(job, "cancelled")
+            self._end(job, CANCELLED)
             for job in self._named(job_ids, "pending", "running")
         ]
 

@@ -218,6 +218,24 @@ class StoreConformance:
         assert _row(store, ended).status == "finished"
         assert store.finish([Outcome(running, "finished")]) == [False]
 
+    def test_no_text_of_a_handler_reads_like_another_end(self, store: JobStore) -> None:
+        """A store writes ``densefog_core.jobs.ends.failed(text)``: only its own texts say lost or cancelled."""
+        texts = ("cancelled", "worker lost (try 1 of 1)", "worker lost: boom (try 1 of 1)", "worker lost connection")
+        jobs = [_running(store, try_max=1) for _ in texts]
+        store.finish([Outcome(job, "error", error=text) for job, text in zip(jobs, texts, strict=True)])
+        rows = [_row(store, job) for job in jobs]
+        assert [row.end for row in rows] == ["failed"] * len(texts)
+        assert all(text in row.error for row, text in zip(rows, texts, strict=True))
+
+    def test_a_text_of_an_earlier_try_is_no_lost_try(self, store: JobStore) -> None:
+        """The next try's worker dies: the row says so, whatever the try before it raised."""
+        job = _running(store, try_max=2)
+        store.finish([Outcome(job, "retry", error="worker lost: boom (try 2 of 2)")])
+        [again] = _take(store)
+        self.elapse(store, LONGER)
+        [ended] = store.reclaim(LEASE)
+        assert (ended.id, ended.end, ended.error) == (again.id, "lost", "worker lost (try 2 of 2)")
+
     def test_retry_puts_ended_jobs_back_with_one_more_try(self, store: JobStore) -> None:
         """What has not ended is left alone."""
         failed = _running(store, try_max=1)

@@ -89,7 +89,7 @@ class Heartbeat:
         """Give up tries that did not stop at their timeout: their rows are written from here, under the fence."""
         for one in self._tries.stuck():
             one.expired = True
-            error = JobTimeout(f"timed out after {one.timeout:g} s and did not stop {one.job.which_try}")
+            error = JobTimeout(f"timed out after {one.timeout:g} s and did not stop")
             try:
                 self._store.finish([self._fail(one, error)], native=True)
             except Exception as exc:  # noqa: BLE001 - without a heartbeat the lease ends by itself

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, case, select, update
 
 from densefog_core.jobs import Lease, Outcome
+from densefog_core.jobs.ends import failed, lost
 from densefog_plugins.models.database.database import Database
 from densefog_plugins.models.jobstore.endings import Endings, agreeing
 from densefog_plugins.models.jobstore.statements import FenceRefused
@@ -99,7 +100,7 @@ class OutcomeWriter:
         connection.execute(update(job).where(job.c.id.in_([outcome.job.id for outcome in outcomes])).values(**values))
 
     def _write_failed(self, connection: Connection, outcome: Outcome, *, native: bool) -> None:
-        values: dict[str, Any] = {"updated": self._dialect.now(), "error": storable_error(outcome.error)}
+        values: dict[str, Any] = {"updated": self._dialect.now(), "error": _error(outcome, native=native)}
         if outcome.status == "error" and native:
             values["updated"] = self._dialect.now(-LAPSED)
         elif outcome.status == "error":
@@ -112,14 +113,21 @@ class OutcomeWriter:
             values |= {"status": "pending", "run_at": self._dialect.now(), "try_max": job.c.try_max + 1}
         connection.execute(update(job).where(job.c.id == outcome.job.id).values(**values))
         if values.get("status") == "error":
-            self._endings.call_last_failure(replace(outcome.job, status="error", error=outcome.error))
+            self._endings.call_last_failure(replace(outcome.job, status="error", error=values["error"]))
 
 
 def _as_row(outcome: Outcome) -> tuple[str, str]:
     """Return the status and the error of the row once the outcome is written."""
     if outcome.status == "finished":
         return "finished", ""
-    return "error" if outcome.status == "error" else "pending", storable_error(outcome.error)
+    return "error" if outcome.status == "error" else "pending", _error(outcome, native=False)
+
+
+def _error(outcome: Outcome, *, native: bool) -> str:
+    """Return the error as its column has it; what a native thread writes as the end is taken back as a lost try."""
+    if native and outcome.status == "error":
+        return lost(outcome.job.which_try, storable_error(outcome.error))
+    return failed(storable_error(outcome.error))
 
 
 def _by_id(values: dict[str, str | None]) -> Any:  # noqa: ANN401

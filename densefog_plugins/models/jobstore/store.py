@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome
+from densefog_core.jobs.ends import CANCELLED, is_lost_try, lost
 from densefog_core.redact import is_masked
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.jobstore import reads as jobreads
@@ -185,7 +186,7 @@ class SQLJobStore:
                 values: dict[str, Any] = {"status": "pending", "run_at": self._dialect.now(apart), "error": row.error}
             else:
                 # A blocked process has left the reason why it ends this very try.
-                error = row.error if row.error.endswith(row.which_try) else f"worker lost {row.which_try}"
+                error = row.error if is_lost_try(row.error, row.which_try) else lost(row.which_try)
                 values = {"status": "error", "error": error, **cleaned_params(row)}
             fence = and_(job.c.id == row.id, job.c.status == "running", job.c.trys == row.trys)
             written = connection.execute(update(job).where(fence).values(updated=self._dialect.now(), **values))
@@ -232,7 +233,7 @@ class SQLJobStore:
 
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:
         """End jobs as cancelled; see `densefog_core.jobs.JobStore.cancel`."""
-        values = {"status": "error", "error": "cancelled", "updated": self._dialect.now()}
+        values = {"status": "error", "error": CANCELLED, "updated": self._dialect.now()}
         return self._change(job_ids, ("pending", "running"), lambda one: values | cleaned_params(one))
 
     def _woken(self, changed: list[Job]) -> list[str]:

@@ -161,7 +161,7 @@ def test_handlers_that_never_yield_or_kill_their_process_end_and_spare_the_other
     with site.worker("--processes", "2", worker_pick_size=1, drain_timeout=1):
         site.until(lambda: site.ended(*bad.values(), *others))
     errors = {action: site.row(job_id).error for action, job_id in bad.items()}
-    assert errors["Spin"].startswith("timed out after 1.5 s and did not stop")
+    assert errors["Spin"].startswith("worker lost: timed out after 1.5 s and did not stop")
     assert errors["Die"] == "worker lost (try 2 of 2)"
     # Not even the heartbeat runs: only the end of its lease tells.
     assert errors["Hold"] == "worker lost (try 2 of 2)"
@@ -195,7 +195,7 @@ def test_a_blocked_process_gives_back_its_other_jobs_at_no_cost(sqlite_site: Sit
         site.until(lambda: len(site.trace("started")) == 5)
         spinning = site.add("Spin", try_max=1)
         assert process.wait(20) == 1
-    assert site.row(spinning).error.startswith("timed out after 1.5 s and did not stop")
+    assert site.row(spinning).error.startswith("worker lost: timed out after 1.5 s and did not stop")
     assert {(site.row(job_id).status, site.row(job_id).trys, site.row(job_id).try_max) for job_id in others} == {
         ("pending", 1, 2)
     }
