@@ -57,7 +57,7 @@ class TestTable:
         found = row(path, job_id)
         assert json.loads(found["params"]) == params
         members = ("project_id", "action", "status", "try_period", "try_max", "trys", "result")
-        assert [found[name] for name in members] == [NO_PROJECT, "Work", "pending", 9, 7, 0, None]
+        assert [found[name] for name in members] == [NO_PROJECT, "Work", "pending", 9, 7, 0, ""]
         now = datetime.now(UTC).replace(tzinfo=None)
         assert abs(datetime.fromisoformat(found["created"]) - now) < timedelta(seconds=5)
         assert abs(datetime.fromisoformat(found["run_at"]) - now - timedelta(hours=1)) < timedelta(seconds=5)

@@ -79,8 +79,8 @@ class Dialect:
         )
 
     def is_unstorable(self, error: BaseException) -> bool:
-        """Return whether a value does not fit its column, now and for ever."""
-        return isinstance(error, DataError)
+        """Return whether a row can never be written: a value does not fit its column, or a constraint refuses it."""
+        return isinstance(error, DataError | IntegrityError)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Return whether a row lock was not to be had in time."""
@@ -96,8 +96,9 @@ class MySQL(Dialect):
     TRANSIENT = frozenset({1213, 1205, 1020, 1053, 1077, 1079, 1180, 1927, 2002, 2003, 2006, 2013, 2055})
     #: A deadlock's victim could not have its locks either; it has lost its transaction, too.
     LOCK_TIMEOUT = frozenset({1205, 1213})
-    #: The column's character set does not have a character, as MySQL says it; the value is too long.
-    UNSTORABLE = frozenset({1366, 1406})
+    #: What mysqlclient counts neither as bad data nor as a constraint: a character that the column's character set does
+    #: not have, a check constraint (MySQL, MariaDB), and a trigger that refuses the row.
+    UNSTORABLE = frozenset({1366, 1644, 3819, 4025})
 
     def __init__(self) -> None:
         self.statements = MySQLStatements(self.locks_rows)
@@ -134,7 +135,7 @@ class MySQL(Dialect):
 
     def is_unstorable(self, error: BaseException) -> bool:
         """See `Dialect.is_unstorable`."""
-        return _mysql_code(error) in self.UNSTORABLE
+        return super().is_unstorable(error) or _mysql_code(error) in self.UNSTORABLE
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""
@@ -146,6 +147,8 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
 
+    #: RAISE EXCEPTION, by which a trigger refuses a row.
+    REFUSED = "P0001"
     #: Serialization failure, deadlock, lock not available; shutdown by admin or crash, cannot connect now; connections.
     TRANSIENT = ("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08")
 
@@ -175,6 +178,11 @@ class PostgreSQL(Dialect):
             return True
         state = getattr(error.orig, "sqlstate", None)
         return isinstance(error, OperationalError) if state is None else str(state).startswith(self.TRANSIENT)
+
+    def is_unstorable(self, error: BaseException) -> bool:
+        """See `Dialect.is_unstorable`."""
+        refused = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == self.REFUSED
+        return refused or super().is_unstorable(error)
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """See `Dialect.is_lock_timeout`."""

@@ -130,7 +130,7 @@ def _error(outcome: Outcome, *, native: bool) -> str:
     return failed(storable_error(outcome.error))
 
 
-def _by_id(values: dict[str, str | None]) -> Any:  # noqa: ANN401
+def _by_id(values: dict[str, str]) -> Any:  # noqa: ANN401
     """Return an expression that gives each row its value, or the one value that all have."""
     distinct = set(values.values())
     return distinct.pop() if len(distinct) == 1 else case(values, value=job.c.id)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, Row, String, Table, Text, literal_column
 
 from densefog_core import jsontext
+from densefog_core.ids import SYSTEM_PROJECT
 from densefog_core.jobs import Job
 from densefog_core.redact import redact
 from densefog_plugins.models.base import Base
@@ -88,7 +89,7 @@ def from_row(row: Row[Any], *, status: Any = None, trys: int | None = None) -> J
     params = load(row.params)
     return Job(
         id=row.id,
-        project_id=row.project_id,
+        project_id=row.project_id or SYSTEM_PROJECT,
         action=row.action,
         status=status or row.status,
         error=row.error or "",
@@ -103,9 +104,9 @@ def from_row(row: Row[Any], *, status: Any = None, trys: int | None = None) -> J
     )
 
 
-def dump(value: object) -> str | None:
-    """Return a JSON value as its column holds it; None is NULL."""
-    return None if value is None else jsontext.dumps(value)
+def dump(value: object) -> str:
+    """Return a JSON value as its column holds it; None is the empty text, for others' tables may refuse NULL."""
+    return "" if value is None else jsontext.dumps(value)
 
 
 def load(text: str | None) -> Any:  # noqa: ANN401
