@@ -7,9 +7,9 @@ from densefog_core.actions.handlers import action
 from densefog_core.actions.params import validate_request
 from densefog_core.context import current_job, get_context_id, request
 from densefog_core.errors import iaas_error, project_error
-from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import enqueue, enqueue_many, job
-from densefog_core.plugins.manager import require
+from densefog_core.plugins.markers import hookimpl
+from densefog_core.plugins.needs import require
 from densefog_core.redact import Secret
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,22 +10,24 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
-from densefog_core import builtin, logs, notify_durable
+from densefog_core import builtin, hookspecs, logs, notify_durable
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.config import CONF, Config
 from densefog_core.context import Request, RunningJob, find_app, set_current_app
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
-from densefog_core.hookspecs import hookimpl
+from densefog_core.errors.table import text_of
+from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
 from densefog_core.notify import ChannelFactory, Notifier
 from densefog_core.plugins.discovery import ACTIONS, JOBS, Found
-from densefog_core.plugins.manager import PluginRecord, Plugins, fatal
+from densefog_core.plugins.manager import Plugins, fatal
+from densefog_core.plugins.markers import hookimpl
+from densefog_core.plugins.observers import tell
+from densefog_core.plugins.records import PluginRecord
 from densefog_core.registry import Registry
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
 LAST_NOTICES = 2.0
-
-_logger = logging.getLogger("densefog.app")
 
 
 class Transport(Protocol):
@@ -90,6 +91,10 @@ class _Core:
         return handler(job)
 
 
+def _mapping(function: Callable[..., Mapping[str, Any] | None], **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    return dict(function(**arguments) or {})
+
+
 class App:
     """Everything that was registered, and what is built of it.
 
@@ -113,7 +118,7 @@ class App:
 
     def __init__(self, config: Config = CONF) -> None:
         self.config = config
-        self.plugins = Plugins(config)
+        self.plugins = Plugins(config, hookspecs)
         self.actions = ActionRegistry()
         self.jobs = JobRegistry()
         self.errors = ErrorTable()
@@ -221,10 +226,7 @@ class App:
     def shutdown(self) -> None:
         """Run the shutdown hooks, the last plugin first, and close the store."""
         for record, stop in reversed(self.plugins.implementations("densefog_shutdown")):
-            try:
-                stop(app=self)
-            except Exception:
-                _logger.exception("%s failed to shut down", record.found.owner)
+            guarded(record.found.owner, "to shut down", stop, app=self)
         self.notifier.stop(self._time_to_notify())
         if self._store is not None:
             self._store.close()
@@ -292,11 +294,7 @@ class App:
 
     def emit(self, event: JobEvent) -> None:
         """Tell observers and channels what happened to a job; never raises."""
-        for record, observe in self._observers:
-            try:
-                observe(event=event)
-            except (Exception, SystemExit):
-                _logger.exception("%s failed on the event %s of %s", record.found.owner, event.kind, event.job.id)
+        tell(self._observers, event, f"{event.kind} of {event.job.id}")
         self.notifier.handle(event)
 
     # -- the rest ------------------------------------------------------------------------------------------
@@ -322,20 +320,15 @@ class App:
         if kind == "ready":
             checks["draining"] = "shutting down" if self.draining else None
         for record, check in self.plugins.implementations("densefog_health"):
-            try:
-                checks.update(check(kind=kind) or {})
-            except Exception as exc:  # noqa: BLE001 - a check that fails says that something is wrong
-                checks[record.name] = f"{type(exc).__name__}: {exc}"
+            found, error = attempt(_mapping, check, kind=kind)
+            checks |= {record.name: f"{type(error).__name__}: {text_of(error)}"} if error else found or {}
         return checks
 
     def gauges(self) -> dict[str, float]:
         """Return the figures of this process that its plugins measure."""
         figures: dict[str, float] = {}
         for record, measure in self.plugins.implementations("densefog_gauges"):
-            try:
-                figures.update(measure(app=self) or {})
-            except Exception:
-                _logger.exception("%s failed to measure itself", record.found.owner)
+            figures |= guarded(record.found.owner, "to measure itself", _mapping, measure, app=self) or {}
         return figures
 
 

@@ -7,7 +7,6 @@ need no thread-local of their own.
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import threading
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from densefog_core.functions import guarded
 from densefog_core.ids import ALPHABET
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ S = TypeVar("S", bound="Scope")
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _COMBINATIONS = len(_PAIRS) ** 2
 _inbound_id = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-_logger = logging.getLogger("densefog.context")
 
 
 def new_context_id() -> str:
@@ -59,10 +58,7 @@ class Scope:
         """Run the callbacks; one that raises is logged and does not keep the others from running."""
         callbacks, self._teardowns = self._teardowns, None
         for callback in reversed(callbacks or ()):
-            try:
-                callback()
-            except Exception:
-                _logger.exception("clean-up %r failed", callback)
+            guarded(f"the clean-up {callback!r}", f"at the end of {self.context_id}", callback)
 
 
 class Request(Scope):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+from densefog_core.plugins.markers import hookspec
 
 if TYPE_CHECKING:
     import click
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from densefog_core.jobs import JobEvent, JobRegistry
     from densefog_core.notify import ChannelFactory
     from densefog_core.registry import Registry
-
-PROJECT = "densefog"
-PREFIX = "densefog_"
-
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(historic=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from densefog_core.config import Config
 from densefog_core.errors.table import text_of
+from densefog_core.functions import attempt
 from densefog_core.jobs import Job
 from densefog_core.notices.records import Channel, DeliveryError, Key, Notification
 from densefog_core.notify_storm import Storm
@@ -148,16 +149,15 @@ class Outbox:
 
     def _deliver(self, notification: Notification) -> None:
         for tries in range(1, TRIES + 1):
-            try:
-                self.channel.send(notification)
-            except (Exception, SystemExit) as exc:  # noqa: BLE001 - a broken channel must not harm jobs or others
-                pause = _pause(exc, tries)
+            _, error = attempt(self.channel.send, notification)
+            if error is not None:
+                pause = _pause(error, tries)
                 if pause is not None and self._sleep(pause):
                     continue
                 with self._news:
                     self._failed += 1
                 _logger.error("channel %s could not send %r (try %d): %s",
-                              self.name, notification.title, tries, reason(exc, self._secrets))
+                              self.name, notification.title, tries, reason(error, self._secrets))
                 return
             with self._news:
                 self._sent += 1

@@ -13,6 +13,7 @@ from densefog_core.context import Request, _scope, context_id_for
 from densefog_core.errors import UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
 from densefog_core.errors.table import INTERNAL_CODE, stack
+from densefog_core.plugins.observers import tell
 
 if TYPE_CHECKING:
     from densefog_core.actions.handlers import ActionSpec
@@ -125,11 +126,7 @@ class Dispatcher:
             _scope.reset(token)
 
     def _emit(self, event: RequestEvent) -> None:
-        for record, observe in self._observers:
-            try:
-                observe(event=event)
-            except Exception:
-                _logger.exception("%s failed on the event of a call", record.found.owner)
+        tell(self._observers, event, f"of a call of {event.action or 'no action'}")
 
     def _find(self, request: Request, call: Call) -> ActionSpec:
         params = _body(call.body)

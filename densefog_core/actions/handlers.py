@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from densefog_core.actions import params as typed
 from densefog_core.context import Request
 from densefog_core.errors import RegistrationError
-from densefog_core.jobs import camel_case
+from densefog_core.functions import camel_case, check_plain, place_of
 from densefog_core.registry import Registry
 
 Handler = Callable[..., Any]
@@ -122,9 +122,8 @@ class ActionRegistry(Registry[ActionSpec]):
 
 def make_spec(name: str, handler: Handler, **options: Any) -> ActionSpec:  # noqa: ANN401
     """Build the `ActionSpec` of a handler; see `ActionRegistry.add`."""
-    where = f"action {name!r}: {getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', handler)!s}"
-    if not callable(handler):
-        raise RegistrationError(f"action {name!r}: {handler!r} is not a function")
+    check_plain(f"action {name!r}", handler)
+    where = f"action {name!r}: {place_of(handler)}"
     if not isinstance(name, str) or not name:
         raise RegistrationError(f"{where}: the name {name!r} is not a text")
     return _build(name, handler, where, **{**getattr(handler, _MARK, ("", {}))[1], **options})
@@ -172,8 +171,6 @@ def _signature(handler: Handler, where: str) -> tuple[Any, Any]:
     Raises:
         RegistrationError: the signature cannot be called, or names a type that does not exist.
     """
-    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
-        raise RegistrationError(f"{where} is async, and nobody would await it; write a plain function")
     try:
         signature = inspect.signature(handler)
         hints = typing.get_type_hints(_annotated(handler), include_extras=True)

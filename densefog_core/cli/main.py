@@ -19,6 +19,7 @@ from densefog_core.cli.plugins import hooks, plugins
 from densefog_core.cli.serve import common_options, configure, fail
 from densefog_core.cli.tables import as_json, show
 from densefog_core.errors import StartupError
+from densefog_core.functions import attempt
 from densefog_core.notify_commands import notify
 from densefog_core.signing import sign
 
@@ -72,10 +73,9 @@ def _add_plugin_commands(ctx: click.Context) -> None:
     except StartupError as exc:
         click.echo(f"densefog: {exc}", err=True)
     for record, register in app.plugins.implementations("densefog_register_commands"):
-        try:
-            register(group=ctx.command)
-        except Exception as exc:  # noqa: BLE001 - one plugin's broken command must not take the others away
-            click.echo(f"densefog: {record.found.owner}: its commands are missing: {exc}", err=True)
+        _, error = attempt(register, group=ctx.command)
+        if error is not None:
+            click.echo(f"densefog: {record.found.owner}: its commands are missing: {error}", err=True)
 
 
 # -- actions ---------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from densefog_core import hookspecs
 from densefog_core.app import App
 from densefog_core.cli.tables import as_json, show
 from densefog_core.errors import StartupError
-from densefog_core.hookspecs import PREFIX
 from densefog_core.plugins.discovery import discover, normalized
-from densefog_core.plugins.manager import PluginRecord
+from densefog_core.plugins.markers import PREFIX
+from densefog_core.plugins.records import PluginRecord
 from densefog_core.registry import did_you_mean
 
 _pin = re.compile(r"([A-Za-z0-9][\w.-]*)\s*==\s*([^\s;#]+)").match

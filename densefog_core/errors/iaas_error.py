@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from densefog_core.errors import (
+from densefog_core.errors.base import (
     BaseIaasException,
     BaseJobException,
     BaseResourceException,

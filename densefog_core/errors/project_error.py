@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from densefog_core.errors import ClientRequestException
+from densefog_core.errors.base import ClientRequestException
 
 
 class BaseProjectException(ClientRequestException):

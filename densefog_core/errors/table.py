@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from densefog_core.errors import BaseIaasException, RegistrationError
+from densefog_core.errors.base import BaseIaasException, RegistrationError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError, IaasProviderActionError
 
 #: What clients read when something failed that they should know nothing of.

@@ -5,7 +5,7 @@ lease can write nothing. A store keeps the promise's table, a worker its clock; 
 """
 
 from densefog_core.jobs.enqueueing import enqueue, enqueue_many, keyed_id, new_job
-from densefog_core.jobs.handlers import JobRegistry, JobSpec, camel_case, job, make_spec
+from densefog_core.jobs.handlers import JobRegistry, JobSpec, job, make_spec
 from densefog_core.jobs.records import (
     MAX_SECONDS,
     MAX_TEXT,
@@ -39,7 +39,6 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Outcome",
-    "camel_case",
     "enqueue",
     "enqueue_many",
     "failure",

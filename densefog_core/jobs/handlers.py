@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from densefog_core.context import RunningJob
 from densefog_core.errors import RegistrationError
+from densefog_core.functions import camel_case, check_plain, place_of
 from densefog_core.jobs.records import MAX_SECONDS, MAX_TRIES, Job
 from densefog_core.registry import Registry
 
@@ -98,11 +99,6 @@ def job(name: Any = None, /, **options: Any) -> Any:
     return mark
 
 
-def camel_case(name: str) -> str:
-    """Return ``create_volumes`` as ``CreateVolumes``."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
 class JobRegistry(Registry[JobSpec]):
     """Job handlers by action."""
 
@@ -175,11 +171,8 @@ def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
     Raises:
         RegistrationError: it is no function, is async, or asks for an argument that jobs do not have.
     """
-    where = f"job {name!r}: {getattr(handler, '__module__', '?')}.{getattr(handler, '__qualname__', handler)}"
-    if not callable(handler):
-        raise RegistrationError(f"job {name!r}: {handler!r} is not a function")
-    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
-        raise RegistrationError(f"{where} is async, and nobody would await it; write a plain function")
+    check_plain(f"job {name!r}", handler)
+    where = f"job {name!r}: {place_of(handler)}"
     wanted = []
     for parameter in inspect.signature(handler).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:

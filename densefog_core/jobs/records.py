@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from densefog_core.errors.base import Interrupt
 from densefog_core.ids import SYSTEM_PROJECT
 from densefog_core.jobs.ends import End, end_of
 
@@ -95,8 +96,8 @@ class Lease(NamedTuple):
     trys: int
 
 
-class JobInterrupt(BaseException):
-    """Raised in a handler from outside; a BaseException, so that ``except Exception`` does not swallow it."""
+class JobInterrupt(Interrupt):
+    """Raised in the handler of a job from outside."""
 
 
 class JobTimeout(JobInterrupt):

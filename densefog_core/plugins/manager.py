@@ -6,107 +6,27 @@ the distribution, and duplicate names are dropped silently.
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
 
-from densefog_core import hookspecs
 from densefog_core.config import Config
 from densefog_core.errors import ConfigError, PluginError, StartupError
-from densefog_core.hookspecs import PREFIX, PROJECT
 from densefog_core.plugins.discovery import HOME, PLUGINS, Found, discover, normalized
+from densefog_core.plugins.markers import PREFIX, PROJECT
+from densefog_core.plugins.needs import MissingDependency
+from densefog_core.plugins.records import PluginRecord
+from densefog_core.plugins.validation import validate
 from densefog_core.registry import did_you_mean
-
-State = Literal["loaded", "disabled", "unavailable", "broken", "rejected"]
-
-#: Version of the plugin interface; a plugin may name the one it was written for as ``DENSEFOG_API = 1``.
-API_VERSION = 1
 
 #: Name under which the core takes part in hooks.
 CORE = "densefog_core"
 
-#: Seconds from which on an import is named as slow: it delays each start, and each command.
-SLOW_IMPORT = 0.2
-
 _logger = logging.getLogger("densefog.plugins")
-
-
-class MissingDependency(Exception):
-    """A plugin cannot work without a package that is not installed; raised by `require`."""
-
-
-def require(module: str, *, extra: str) -> None:
-    """Say, at the top of a plugin or where its settings turn it on, that it needs ``module``, which is not imported.
-
-    Args:
-        module: the import name, for example ``slack_sdk``.
-        extra: what to install, for example ``densefog[slack]``.
-
-    Raises:
-        MissingDependency: it is not installed; the plugin's state becomes ``unavailable``.
-    """
-    if not _is_installed(module):
-        raise MissingDependency(f"needs the package {module}: pip install '{extra}'")
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        # Of a.b.c, a or a.b is missing already.
-        return False
-
-
-@dataclass
-class PluginRecord:
-    """What became of one entry point.
-
-    Attributes:
-        found: group, name, distribution and version.
-        state: ``loaded``, ``disabled``, ``unavailable``, ``broken`` or ``rejected``.
-        reason: one line why it is not loaded.
-        error: the exception behind it, for its traceback.
-        plugin: the imported object.
-        hooks: names of the hooks that it implements.
-        parts: names under which pluggy knows what its ``densefog_parts`` returned.
-        import_seconds: how long its import took.
-    """
-
-    found: Found
-    state: State = "loaded"
-    reason: str = ""
-    error: BaseException | None = None
-    plugin: Any = None
-    hooks: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
-    import_seconds: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """The name that ``-p`` and the settings take."""
-        return self.found.name
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether its import takes so long that somebody should look why.
-
-        Actions and jobs are the application itself, which imports what it works with.
-        """
-        return self.found.group == PLUGINS and self.import_seconds > SLOW_IMPORT
-
-    def fail(self, state: State, reason: str, error: BaseException | None = None) -> None:
-        """Record that the plugin is not loaded, and why."""
-        self.state, self.reason, self.error, self.hooks = state, " ".join(reason.split()), error, []
-
-    def __str__(self) -> str:
-        return f"{self.found.owner} is {self.state}: {self.reason}"
 
 
 class _Manager(pluggy.PluginManager):
@@ -118,15 +38,20 @@ class _Manager(pluggy.PluginManager):
 class Plugins:
     """The plugins of one application, with a pluggy manager of its own.
 
+    Args:
+        config: the settings.
+        specs: the module of the hook specs.
+
     Attributes:
         records: one for each entry point, in the order in which they are loaded.
         hook: pluggy's hook callers: ``plugins.hook.densefog_startup(app=app)``.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, specs: ModuleType) -> None:
         self._config = config
         self._manager = _Manager(PROJECT)
-        self._manager.add_hookspecs(hookspecs)
+        self._manager.add_hookspecs(specs)
+        self._specs = [name for name in vars(specs) if name.startswith(PREFIX)]
         self.hook = self._manager.hook
         self.hook.densefog_configure.call_historic(kwargs={"config": config})
         self.records: list[PluginRecord] = []
@@ -189,7 +114,7 @@ class Plugins:
                 self.drop(record, exc)
 
     def _add_part(self, record: PluginRecord, part: object) -> None:
-        hooks = validate(part)
+        hooks = validate(part, self._specs)
         name = f"{record.name}/{len(record.parts) + 1}"
         self._manager.register(part, name=name)
         record.parts.append(name)
@@ -218,7 +143,7 @@ class Plugins:
 
     def _register(self, record: PluginRecord) -> None:
         try:
-            record.hooks = validate(record.plugin)
+            record.hooks = validate(record.plugin, self._specs)
             if self._manager.is_registered(record.plugin):
                 raise PluginError(f"it is the same object as plugin {self._manager.get_name(record.plugin)!r}")
             self._manager.register(record.plugin, name=record.name)
@@ -322,42 +247,6 @@ def _caller(impl: Any) -> Callable[..., Any]:  # noqa: ANN401 - pluggy's HookImp
         return impl.function(*(arguments[name] for name in impl.argnames))
 
     return call
-
-
-def validate(plugin: object) -> list[str]:
-    """Check everything that pluggy passes over in silence and return the hooks that ``plugin`` implements.
-
-    Raises:
-        PluginError: an unknown or unmarked ``densefog_*`` function, an async one, a generator that is no wrapper, or
-            another version of the plugin interface.
-    """
-    wanted = getattr(plugin, "DENSEFOG_API", API_VERSION)
-    if wanted != API_VERSION:
-        raise PluginError(f"it was written for plugin interface {wanted}; this densefog has {API_VERSION}")
-    hooks = sorted(name for name, _ in _functions(plugin))
-    for name, function in _functions(plugin):
-        if not hasattr(hookspecs, name):
-            raise PluginError(f"it has {name}, which is no hook{did_you_mean(name, _specs())}")
-        options = getattr(inspect.unwrap(function), f"{PROJECT}_impl", None)
-        if options is None:
-            raise PluginError(f"{name} is not marked; put @hookimpl above it")
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise PluginError(f"{name} is async, and nobody would await it; write a plain function")
-        if inspect.isgeneratorfunction(function) and not (options["wrapper"] or options["hookwrapper"]):
-            raise PluginError(f"{name} is a generator; mark it @hookimpl(wrapper=True)")
-    return hooks
-
-
-def _specs() -> Iterable[str]:
-    return [name for name in vars(hookspecs) if name.startswith(PREFIX)]
-
-
-def _functions(plugin: object) -> Iterator[tuple[str, Callable[..., Any]]]:
-    for name in dir(plugin):
-        if name.startswith(PREFIX):
-            value = getattr(plugin, name)
-            if callable(value) and not isinstance(value, ModuleType | type):
-                yield name, value
 
 
 def fatal(error: BaseException) -> bool:

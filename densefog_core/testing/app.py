@@ -10,10 +10,10 @@ from typing import Any
 from densefog_core.actions.dispatching import Call
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import Job, JobEvent, JobFilter, run_job
 from densefog_core.notices.records import TOPICS
 from densefog_core.notify import Notification
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.server import serving as server
 from densefog_core.testing.store import MemoryStore
 

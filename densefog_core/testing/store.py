@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from densefog_core.functions import guarded
 from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
 from densefog_core.redact import is_masked, redact
 
-_logger = logging.getLogger("densefog.testing")
 ENDED = ("finished", "error")
 
 
@@ -189,10 +188,8 @@ class MemoryStore:
     def _end(self, job: Job, error: str) -> Job:
         ended = self._put(job, status="error", error=error, params=redact(job.params))
         if job.action in self.last_failures:
-            try:
-                self.last_failures[job.action](replace(ended, params=job.params))
-            except (Exception, SystemExit):
-                _logger.exception("on_last_failure of %s failed for %s", job.action, job.id)
+            told = replace(ended, params=job.params)
+            guarded(f"on_last_failure of {job.action}", f"for {job.id}", self.last_failures[job.action], told)
         return ended
 
     def _in(self, *statuses: str) -> list[Job]:

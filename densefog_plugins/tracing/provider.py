@@ -7,7 +7,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
-from densefog_core.plugins.manager import MissingDependency
+from densefog_core.plugins import MissingDependency
 
 
 def set_up(exporter: str, service: str) -> TracerProvider | None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gevent import getcurrent
 
+from densefog_core import errors
 from densefog_core.context import context_id_for
 from densefog_plugins.wsgi.body import read_chunked, read_sized
 from densefog_plugins.wsgi.gateway import Exchange
@@ -48,7 +49,7 @@ class Phase(enum.Enum):
     LINGER = enum.auto()
 
 
-class Interrupt(BaseException):
+class Interrupt(errors.Interrupt):
     """Thrown into the greenlet of a connection whose deadline has passed.
 
     Not an Exception, so that an application's ``except Exception`` lets it through.

@@ -23,6 +23,7 @@ from densefog_core.config import Config, Setting
 from densefog_core.errors import iaas_error, project_error
 from densefog_core.plugins import PluginRecord
 from densefog_core.plugins.discovery import HOME, PLUGINS, Found
+from densefog_core.plugins.markers import PREFIX, PROJECT
 
 SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
 
@@ -75,7 +76,7 @@ def shipped_app() -> App:
 
 def hooks() -> list[Any]:
     """Return the hook specifications in the order in which they are written."""
-    return [value for name, value in vars(hookspecs).items() if name.startswith(hookspecs.PREFIX)]
+    return [value for name, value in vars(hookspecs).items() if name.startswith(PREFIX)]
 
 
 def settings(app: App) -> list[Setting]:
@@ -182,7 +183,7 @@ def hooks_page() -> list[str]:
 
 
 def _how_called(hook: Any) -> list[str]:  # noqa: ANN401
-    options = getattr(hook, f"{hookspecs.PROJECT}_spec")
+    options = getattr(hook, f"{PROJECT}_spec")
     said = {
         "historic": "A plugin that is registered later is called, too.",
         "firstresult": "The first answer that is not None counts, and the rest is not called.",

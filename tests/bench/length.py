@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from densefog_core.jobs import camel_case
+from densefog_core.functions import camel_case
 
 HERE = Path(__file__).parent
 Function = ast.FunctionDef

@@ -8,7 +8,7 @@ import stratus.actions
 import stratus.jobs
 
 import tests.bench.plain.actions  # noqa: F401 - they register themselves
-from densefog_core.jobs import camel_case
+from densefog_core.functions import camel_case
 from tests.bench.length import PLAIN, STRATUS, lengths, longer, main
 from tests.bench.plain.calls import ACTIONS
 from tests.bench.plain.work import celery

@@ -1,15 +1,16 @@
 """The application: registries filled and frozen, start-up and shutdown in order, health, what the settings pick."""
 
+import asyncio
 import sys
 
 import pytest
 
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.context import current_app, find_app, set_current_app
+from densefog_core.context import current_app, find_app, request, set_current_app
 from densefog_core.errors import JobRefused, PluginError, RegistrationError, StartupError
-from densefog_core.hookspecs import hookimpl
-from densefog_core.jobs import enqueue, enqueue_many
+from densefog_core.jobs import Job, JobEvent, JobTimeout, enqueue, enqueue_many
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app
 
 
@@ -180,6 +181,54 @@ class Clumsy:
         raise OSError("no scale")
 
 
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), ValueError("no")])
+def test_an_observer_that_exits_leaves_the_reply(raised: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    """The work of the call is done: whatever an observer or a clean-up raises is logged, and the next one is told."""
+
+    def leave() -> None:
+        raise raised
+
+    class Leaving:
+        @hookimpl
+        def densefog_request_event(self, event: object) -> None:
+            leave()
+
+    auditor = Auditor()
+    api = make_app(Leaving(), auditor, actions={"Ping": lambda: request.on_teardown(leave)}).api()
+    assert api.post({"action": "Ping"})["retCode"] == 0
+    assert auditor.seen == [("public", "Ping", 0)]
+    assert "plugin 'Leaving' of the application failed on the event" in caplog.text
+    assert "clean-up" in caplog.text
+
+
+@pytest.mark.parametrize("hook", ["densefog_health", "densefog_gauges", "densefog_shutdown", "densefog_job_event"])
+def test_a_plugin_that_exits_in_a_hook_harms_nobody(hook: str) -> None:
+    """Checks, gauges, observers of jobs and shutdowns are guarded as observers of calls are."""
+
+    def leave(self: object) -> None:
+        raise SystemExit(3)
+
+    plugin = type("Leaving", (), {hook: hookimpl(leave)})()
+    app = make_app(plugin, jobs={"Greet": lambda params: "hello"})
+    app.enqueue("Greet")
+    assert app.run_jobs() == 1
+    assert app.gauges() == {}
+    assert set(app.health("live")) == ({"Leaving"} if hook == "densefog_health" else set())
+    app.shutdown()
+
+
+def test_an_interrupt_from_outside_goes_through_an_observer() -> None:
+    """A job that is cancelled while its observer waits ends as that."""
+
+    class Interrupted:
+        @hookimpl
+        def densefog_job_event(self, event: object) -> None:
+            raise JobTimeout("too late")
+
+    with pytest.raises(JobTimeout):
+        make_app(Interrupted()).emit(JobEvent("started", Job(id="job-1", action="Greet", params={})))
+
+
 def test_every_call_is_an_event_also_those_that_no_handler_saw_and_an_observer_that_fails_harms_nobody(caplog):
     auditor = Auditor()
     api = make_app(Clumsy(), auditor, actions={"Ping": lambda: {}, "Exit": lambda: sys.exit()}).api()
@@ -189,7 +238,7 @@ def test_every_call_is_an_event_also_those_that_no_handler_saw_and_an_observer_t
     assert auditor.seen == [
         ("public", "Ping", 0), ("public", None, 4000), ("public", None, 4110), ("public", "Exit", 5000),
     ]  # fmt: skip
-    assert "plugin 'Clumsy' of the application failed on the event of a call" in caplog.text
+    assert "plugin 'Clumsy' of the application failed on the event of a call of no action" in caplog.text
 
 
 class Origin:

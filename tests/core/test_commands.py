@@ -12,6 +12,7 @@ import pytest
 
 from densefog_core import hookspecs
 from densefog_core.cli.plugins import compare, read_pins
+from densefog_core.plugins.markers import PREFIX
 from tests.integration.conftest import install
 from tests.integration.process import DENSEFOG, run
 
@@ -27,7 +28,7 @@ PLUGINS = {
     "quits": "raise SystemExit(3)",
     "typo": "def densefog_startup(app) return",
     "newer": "DENSEFOG_API = 99",
-    "needy": "from densefog_core.plugins.manager import require; require('no_such_package', extra='needy[all]')",
+    "needy": "from densefog_core import require; require('no_such_package', extra='needy[all]')",
     "picky": """
         from densefog_core import hookimpl
         from densefog_core.config import Setting
@@ -147,7 +148,7 @@ def test_pins_are_compared_by_normalized_names():
 
 def test_hooks_lists_every_spec_and_shows_the_reference_of_one(type_: Type):
     rows = json.loads(type_("hooks", "--json").stdout)
-    assert [row["hook"] for row in rows] == [name for name in vars(hookspecs) if name.startswith(hookspecs.PREFIX)]
+    assert [row["hook"] for row in rows] == [name for name in vars(hookspecs) if name.startswith(PREFIX)]
     assert {"hook": "densefog_call_action", "arguments": ["request", "handler"]}.items() <= rows[11].items()
     reference = type_("hooks", "call_job").stdout
     assert reference.startswith("densefog_call_job(job")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from densefog_core import Secret, current_job, enqueue, job, request
 from densefog_core.context import Request, entered
 from densefog_core.errors import JobRefused, RegistrationError
+from densefog_core.functions import camel_case
 from densefog_core.ids import ALPHABET, SYSTEM_PROJECT, new_id
 from densefog_core.jobs import (
     MAX_SECONDS,
@@ -18,7 +19,6 @@ from densefog_core.jobs import (
     JobShutdown,
     JobTimeout,
     LeaseLost,
-    camel_case,
     enqueue_many,
     keyed_id,
     make_spec,

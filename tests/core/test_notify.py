@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from densefog_core.errors import ConfigError, StartupError
-from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import Job, JobEvent
 from densefog_core.notify import QUEUE_SIZE, LogChannel, Notification
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import RecordingChannel, make_app
 
 JOB = Job(id="job-abcdefghij", action="CreateVolumes", trys=2, try_max=3, project_id="p-1")

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from densefog_core import notify_durable
-from densefog_core.hookspecs import hookimpl
 from densefog_core.jobs import Job, JobEvent, Outcome, utcnow
 from densefog_core.notices.records import DeliveryError
 from densefog_core.notify_durable import MAX_TOLD, NOTIFY, OVERLAP, Told, job_id
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import MemoryStore, RecordingChannel, make_app
 
 

@@ -22,7 +22,7 @@ from densefog_core.actions.params.wire import camel
 from densefog_core.context import Request, entered
 from densefog_core.errors import RegistrationError, ValidationError
 from densefog_core.jsontext import dumps
-from densefog_core.plugins import manager as plugins
+from densefog_core.plugins import needs
 from densefog_core.redact import redact
 from densefog_core.testing import make_app
 
@@ -571,8 +571,8 @@ def test_a_plugin_whose_schema_needs_the_extra_is_unavailable_without_it(monkeyp
         def densefog_register_actions(self, registry: Any) -> None:
             registry.add("Make", lambda params: params, schema=SCHEMA)
 
-    find_spec = plugins.importlib.util.find_spec
-    monkeypatch.setattr(plugins.importlib.util, "find_spec", lambda n: None if n == "jsonschema_rs" else find_spec(n))
+    find_spec = needs.importlib.util.find_spec
+    monkeypatch.setattr(needs.importlib.util, "find_spec", lambda n: None if n == "jsonschema_rs" else find_spec(n))
     app = make_app(Plugin())
     record = next(one for one in app.plugins.records if one.name == "Plugin")
     assert record.state == "unavailable"

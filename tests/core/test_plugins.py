@@ -9,9 +9,9 @@ from densefog_core import hookspecs
 from densefog_core.app import App
 from densefog_core.config import Config
 from densefog_core.errors import ConfigError, PluginError, RegistrationError
-from densefog_core.hookspecs import hookimpl, hookspec
 from densefog_core.plugins.discovery import Found
 from densefog_core.plugins.manager import Plugins
+from densefog_core.plugins.markers import hookimpl, hookspec
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def states(plugins):
 
 
 def loaded(*found, **settings):
-    plugins = Plugins(Config().apply(**settings))
+    plugins = Plugins(Config().apply(**settings), hookspecs)
     plugins.discover(found)
     return plugins
 
@@ -53,7 +53,7 @@ def test_a_plugin_whose_import_raises_is_broken_and_others_load(module):
 
 def test_a_plugin_that_lacks_an_optional_dependency_is_unavailable_and_says_what_to_install(monkeypatch, tmp_path):
     (tmp_path / "needy.py").write_text(
-        "from densefog_core.plugins.manager import require\nrequire('no_such_package', extra='alpha[telegram]')\n"
+        "from densefog_core import require\nrequire('no_such_package', extra='alpha[telegram]')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     plugins = loaded(Found("densefog.plugins", "needy", "needy", "alpha", "1.0"))
@@ -254,7 +254,7 @@ def test_a_part_that_fails_takes_its_whole_plugin_away_and_no_other(module, sour
 
 def test_what_the_settings_ask_for_and_lacks_a_package_stops_start_up(module):
     source = """
-from densefog_core.plugins.manager import require
+from densefog_core import require
 @hookimpl
 def densefog_parts(config): require("no_such.package", extra="alpha[x]")
 """

@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from densefog_core import testing
-from densefog_core.hookspecs import hookimpl
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import FrozenClock, RecordingChannel, make_app
 
 

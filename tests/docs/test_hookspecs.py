@@ -9,10 +9,10 @@ import pytest
 
 from densefog_core import hookspecs, iaas_error
 from densefog_core.config import Setting
-from densefog_core.hookspecs import hookimpl
+from densefog_core.plugins.markers import PREFIX, hookimpl
 from densefog_core.testing import make_app
 
-HOOKS = sorted(name for name in vars(hookspecs) if name.startswith(hookspecs.PREFIX))
+HOOKS = sorted(name for name in vars(hookspecs) if name.startswith(PREFIX))
 
 
 @pytest.mark.parametrize("name", HOOKS)

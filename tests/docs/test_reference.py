@@ -17,6 +17,7 @@ import pytest
 from densefog_core import hookspecs
 from densefog_core.cli import main as commands
 from densefog_core.errors import BaseIaasException, StartupError
+from densefog_core.plugins.markers import PREFIX
 from tests.docs.pages import DOCS
 from tests.integration.process import ROOT, environment
 
@@ -81,7 +82,7 @@ def is_ours(command: click.Command) -> bool:
 
 
 def test_every_hook_has_an_entry(built):
-    wanted = {f"densefog_core.hookspecs.{name}" for name in vars(hookspecs) if name.startswith(hookspecs.PREFIX)}
+    wanted = {f"densefog_core.hookspecs.{name}" for name in vars(hookspecs) if name.startswith(PREFIX)}
     assert len(wanted) > 15
     assert wanted - anchors(built / "reference" / "hooks.html") == set()
 

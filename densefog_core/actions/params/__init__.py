@@ -104,7 +104,7 @@ def schema_validator(schema: dict[str, Any], where: str) -> Check:
         RegistrationError: the schema has an error.
         MissingDependency: jsonschema-rs is not installed.
     """
-    from densefog_core.plugins.manager import require
+    from densefog_core.plugins.needs import require
 
     require("jsonschema_rs", extra="densefog[jsonschema]")
     import jsonschema_rs

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
+from densefog_core.functions import guarded
 from densefog_core.jobs import Job, Lease
 from densefog_plugins.models.database.database import Database
 from densefog_plugins.models.jobstore.table import job
 from densefog_plugins.models.sessions import in_transaction, savepoint, transaction
 
 R = TypeVar("R")
-
-_logger = logging.getLogger("densefog.store")
 
 
 class Endings:
@@ -68,11 +66,12 @@ class Endings:
         call = self._last_failures().get(ended.action)
         if call is None:
             return
-        try:
-            with savepoint():
-                call(ended)
-        except (Exception, SystemExit):
-            _logger.exception("on_last_failure of %s failed for %s", ended.action, ended.id)
+        guarded(f"on_last_failure of {ended.action}", f"for {ended.id}", _within_savepoint, call, ended)
+
+
+def _within_savepoint(call: Callable[[Job], object], ended: Job) -> None:
+    with savepoint():
+        call(ended)
 
 
 def agreeing(connection: Connection, expected: Mapping[Lease, tuple[str, str]]) -> set[Lease]:

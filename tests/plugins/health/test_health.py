@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import densefog_plugins.health
-from densefog_core.hookspecs import hookimpl
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import MemoryStore, TestApp, make_app
 from tests.integration.process import eventually
 from tests.plugins.conftest import Serve

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import densefog_plugins.metrics
 from densefog_core.errors import ConfigError, PluginError
-from densefog_core.hookspecs import hookimpl
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import MemoryStore, make_app
 from densefog_plugins.metrics import exposition
 from tests.integration.process import eventually

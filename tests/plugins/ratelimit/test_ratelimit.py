@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import densefog_plugins.ratelimit
 from densefog_core.errors import ConfigError, http_status
-from densefog_core.hookspecs import hookimpl
+from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app
 from densefog_plugins.ratelimit import limiter
 from densefog_plugins.ratelimit.limiter import Limiter, Rule, SharedLimiter, read_rules
