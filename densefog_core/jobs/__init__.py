@@ -21,21 +21,25 @@ from densefog_core.jobs.records import (
     utcnow,
 )
 from densefog_core.jobs.running import failure, run_job
+from densefog_core.jobs.searches import FailedJob, JobSearch, JobsFound
 from densefog_core.jobs.stores import JobControl, JobStore
 
 __all__ = [
     "MAX_SECONDS",
     "MAX_TEXT",
+    "FailedJob",
     "Job",
     "JobControl",
     "JobEvent",
     "JobFilter",
     "JobInterrupt",
     "JobRegistry",
+    "JobSearch",
     "JobShutdown",
     "JobSpec",
     "JobStore",
     "JobTimeout",
+    "JobsFound",
     "Lease",
     "LeaseLost",
     "Outcome",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome
+from densefog_core.jobs.searches import CAP, LOOK, FailedJob, JobSearch, JobsFound
 
 
 class JobStore(Protocol):
@@ -81,6 +82,15 @@ class JobStore(Protocol):
 
     def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
         """Return one page of jobs, by creation, and how many there are in all."""
+
+    def find(self, which: JobSearch, limit: int, look: int = LOOK) -> JobsFound:
+        """Return up to ``limit`` jobs of a search, which looks at ``look`` jobs of the status at most."""
+
+    def count(self, which: JobSearch, cap: int = CAP, look: int = LOOK) -> int:
+        """Return how many jobs a search has, ``cap`` at most; with filters, of the first ``look`` of the status."""
+
+    def failures(self, look: int = LOOK) -> Sequence[FailedJob]:
+        """Return the newest ``look`` failed jobs, the latest ``run_at`` first."""
 
     def retry(self, job_ids: Sequence[str]) -> list[str]:
         """Put ended jobs back to pending, due now, with one more try allowed; return the ids it did that for.

@@ -10,11 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from densefog_core.functions import guarded
-from densefog_core.jobs import Job, JobFilter, Lease, Outcome, utcnow
+from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, Lease, Outcome, utcnow
+from densefog_core.jobs.causes import MAX_LINE
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
+from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked, redact
 
 ENDED = ("finished", "error")
+
+
+def _place(job: Job) -> tuple[datetime, str]:
+    return job.run_at, job.id
 
 
 class FrozenClock:
@@ -144,6 +150,28 @@ class MemoryStore:
         if which.reverse:
             found.reverse()
         return found[which.offset : which.offset + which.limit], len(found)
+
+    def find(self, which: JobSearch, limit: int, look: int = LOOK) -> JobsFound:
+        """Look through the jobs of a status; see `densefog_core.jobs.JobStore.find`."""
+        ahead = self._ahead(which)
+        found = [job for job in (ahead if which.is_plain else ahead[:look]) if which.matches(job)][:limit]
+        if len(found) == limit:
+            return JobsFound(found, _place(found[-1]))
+        return JobsFound(found, _place(ahead[look - 1]) if len(ahead) >= look else None)
+
+    def count(self, which: JobSearch, cap: int = CAP, look: int = LOOK) -> int:
+        """Count the jobs of a search; see `densefog_core.jobs.JobStore.count`."""
+        ahead = self._ahead(which)
+        return min(cap, sum(map(which.matches, ahead if which.is_plain else ahead[:look])))
+
+    def failures(self, look: int = LOOK) -> Sequence[FailedJob]:
+        """Return the newest failed jobs; see `densefog_core.jobs.JobStore.failures`."""
+        newest = self._ahead(JobSearch(status="error"))[:look]
+        return [FailedJob(job.id, job.action, job.project_id, job.error[:MAX_LINE], job.updated) for job in newest]
+
+    def _ahead(self, which: JobSearch) -> list[Job]:
+        there = sorted(self._in(which.status), key=_place, reverse=True)
+        return [job for job in there if which.after is None or _place(job) < which.after]
 
     def retry(self, job_ids: Sequence[str]) -> list[str]:
         """Put ended jobs back to pending; see `densefog_core.jobs.JobStore.retry`."""

@@ -11,13 +11,15 @@ from datetime import timedelta
 from typing import Any
 
 from densefog_core.ids import new_id
-from densefog_core.jobs import Job, JobFilter, JobStore, Lease, Outcome, keyed_id
+from densefog_core.jobs import Job, JobFilter, JobSearch, JobStore, Lease, Outcome, keyed_id
+from densefog_core.jobs.causes import MAX_LINE, cause_of
 
 ACTIONS = ("Create", "Delete")
 #: A member that must be gone from the row of a job that has ended, and one that must stay.
 SECRET = {"password": "hunter2", "name": "a"}
 #: Seconds; more than the whole second that a store may round by.
 LEASE, LONGER = 1, 3
+MINUTE = timedelta(minutes=1)
 
 
 class StoreConformance:
@@ -322,6 +324,52 @@ class StoreConformance:
         _take(store)
         assert store.unhandled(()) == []
 
+    def test_a_search_finds_the_jobs_of_a_status_page_by_page(self, store: JobStore) -> None:
+        """The latest ``run_at`` first; each job once."""
+        jobs = _enqueue(store, *(_job(after=n) for n in range(5)))
+        _enqueue(store, _job("Delete", after=-60))
+        _take_only(store, "Delete")
+        first = store.find(JobSearch(status="pending"), 3)
+        rest = store.find(JobSearch(status="pending", after=first.after), 3)
+        assert [job.id for job in (*first.jobs, *rest.jobs)] == [job.id for job in reversed(jobs)]
+        assert (len(first.jobs), rest.after) == (3, None)
+        assert [store.count(JobSearch(status="pending")), store.count(JobSearch(status="pending"), 4)] == [5, 4]
+
+    def test_a_search_has_filters(self, store: JobStore) -> None:
+        """Each one alone, and it is counted like it is found."""
+        ids = {"resource_ids": ["vol-8NkZQZ6u"]}
+        wanted = _running(store, params=ids, project_id="prj-1")
+        other = _running(store, params={"resource_ids": ["vol-1"]})
+        errors = "Disk vol-8NkZQZ6u is full", "no route to 10.0.0.1"
+        store.finish([Outcome(job, "error", error=text) for job, text in zip((wanted, other), errors, strict=True)])
+        cause, at = cause_of("Create", "Disk vol-1aB2cD3e is full"), _row(store, wanted).updated
+        for filters, found in (
+            ({"project_id": "prj-1"}, 1), ({"project_id": "prj-2"}, 0), ({"resource_id": "vol-8NkZQZ6u"}, 1),
+            ({"error": "disk"}, 1), ({"error": "%"}, 0), ({"cause": cause}, 1), ({"actions": ["Create"]}, 2),
+            ({"actions": ["Delete"]}, 0), ({"since": at}, 2), ({"until": at}, 2), ({"since": at + MINUTE}, 0),
+            ({"until": at - MINUTE}, 0), ({"error": "\0"}, 0),
+        ):  # fmt: skip
+            search = JobSearch(status="error", **filters)
+            assert (len(store.find(search, 9).jobs), store.count(search)) == (found, found), filters
+
+    def test_a_search_with_a_filter_looks_only_so_far(self, store: JobStore) -> None:
+        """And says where the next one goes on."""
+        jobs = _enqueue(store, *(_job("Delete" if n < 2 else "Create", after=n) for n in range(6)))
+        search = JobSearch(status="pending", actions=["Delete"])
+        found = store.find(search, 9, look=4)
+        assert (found.jobs, store.count(search, look=4)) == ([], 0)
+        further = store.find(replace(search, after=found.after), 9, look=4)
+        assert ([job.id for job in further.jobs], further.after) == ([jobs[1].id, jobs[0].id], None)
+
+    def test_the_newest_failures_are_read(self, store: JobStore) -> None:
+        """With the beginning of their errors."""
+        job = _running(store, project_id="prj-1")
+        store.finish([Outcome(job, "error", error="x" * 2_000)])
+        [failed] = store.failures()
+        assert (failed.id, failed.action, failed.project_id) == (job.id, "Create", "prj-1")
+        assert (failed.error, failed.updated) == ("x" * MAX_LINE, _row(store, job).updated)
+        assert len(store.failures(0)) == 0
+
     def test_jobs_are_counted_by_action_and_status(self, store: JobStore) -> None:
         """And the longest that one has been due is told."""
         assert store.stats() == {"jobs": [], "oldest_pending_seconds": None}
@@ -349,6 +397,10 @@ def _enqueue(store: JobStore, *jobs: Job) -> list[Job]:
 
 def _take(store: JobStore) -> list[Job]:
     return store.claim(100, ACTIONS)
+
+
+def _take_only(store: JobStore, action: str) -> list[Job]:
+    return store.claim(100, {action})
 
 
 def _running(store: JobStore, **fields: Any) -> Job:  # noqa: ANN401

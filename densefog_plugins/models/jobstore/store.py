@@ -16,12 +16,13 @@ from sqlalchemy import Connection, and_, case, delete, insert, select, tuple_, u
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from densefog_core.jobs import Job, JobFilter, Lease, Outcome
+from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, Lease, Outcome
 from densefog_core.jobs.ends import CANCELLED, is_lost_try, lost
+from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.jobstore import reads as jobreads
-from densefog_plugins.models.jobstore import schema
+from densefog_plugins.models.jobstore import schema, searching
 from densefog_plugins.models.jobstore.endings import Endings
 from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
 from densefog_plugins.models.jobstore.table import RUNNING, cleaned_params, dump, from_row, job, to_row
@@ -205,6 +206,18 @@ class SQLJobStore:
     def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:
         """Return one page of jobs, by creation, and how many there are in all."""
         return self._read(partial(jobreads.page, which=which))
+
+    def find(self, which: JobSearch, limit: int, look: int = LOOK) -> JobsFound:
+        """Look through the jobs of a status; see `densefog_core.jobs.JobStore.find`."""
+        return self._read(partial(searching.find, which=which, limit=limit, look=look))
+
+    def count(self, which: JobSearch, cap: int = CAP, look: int = LOOK) -> int:
+        """Count the jobs of a search; see `densefog_core.jobs.JobStore.count`."""
+        return self._read(partial(searching.count, which=which, cap=cap, look=look))
+
+    def failures(self, look: int = LOOK) -> Sequence[FailedJob]:
+        """Return the newest failed jobs; see `densefog_core.jobs.JobStore.failures`."""
+        return self._read(partial(searching.failures, look=look))
 
     def stats(self) -> dict[str, Any]:
         """Count jobs by action and status; see `densefog_core.jobs.JobStore.stats`."""
