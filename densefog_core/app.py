@@ -12,18 +12,19 @@ from typing import Any, Protocol
 
 from densefog_core import builtin, hookspecs, logs, notify_durable
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
-from densefog_core.config import CONF, Config
+from densefog_core.config import CONF, Config, declared_by
 from densefog_core.context import Request, RunningJob, find_app, set_current_app
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.errors.table import text_of
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
-from densefog_core.notify import ChannelFactory, Notifier
+from densefog_core.notify import ChannelFactory, Notifier, declare_options
 from densefog_core.plugins.discovery import ACTIONS, JOBS, Found
 from densefog_core.plugins.manager import Plugins, fatal
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.plugins.observers import tell
 from densefog_core.plugins.records import PluginRecord
+from densefog_core.plugins.strays import check_settings
 from densefog_core.registry import Registry
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
@@ -165,6 +166,10 @@ class App:
         conflicts = [error for record in list(self.plugins.loaded()) if (error := self._register(record))]
         if conflicts:
             raise conflicts[0]
+        for channel in self.channels:
+            with declared_by(self.config, self.channels.owner(channel)):
+                declare_options(self.config, channel)
+        check_settings(self.config, self.plugins.records, complete=found is None)
         self.plugins.check()
         self.job_specs = self.jobs.freeze()
         for registry in self._registries():

@@ -5,171 +5,37 @@ A value given to `Config.apply` wins over the environment, that over ``densefog.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
 from densefog_core.errors import ConfigError
-from densefog_core.registry import did_you_mean
+from densefog_core.registry import APPLICATION, did_you_mean
+from densefog_core.settings import CORE_SETTINGS as CORE_SETTINGS
+from densefog_core.settings import Setting as Setting
 
 
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in ("1", "true", "yes", "on"):
-        return True
-    if text in ("0", "false", "no", "off", ""):
-        return False
-    raise ValueError("expected true or false")
-
-
-def _names(value: object) -> list[str]:
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, Iterable):
-        raise ValueError("expected names separated by commas")
-    return [name for name in (str(item).strip() for item in items) if name]
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-        raise ValueError("expected a whole number")
-    return int(value)  # type: ignore[call-overload, no-any-return]
-
-
-def _number(value: object) -> float:
-    number = float(value)  # type: ignore[arg-type]
-    if not math.isfinite(number):
-        raise ValueError("expected a finite number")
-    return number
-
-
-def _text(value: object) -> str:
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
-
-
-#: How a setting's value is read from the text of the environment or the value in the file.
-_READERS: dict[type, Callable[[object], Any]] = {
-    bool: _boolean,
-    int: _integer,
-    float: _number,
-    str: _text,
-    list: _names,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One declared setting.
+class Origin(NamedTuple):
+    """Where a setting's value comes from.
 
     Attributes:
-        name: the attribute of ``CONF``.
-        type: ``str``, ``int``, ``float``, ``bool`` or ``list`` (of names, a comma list in the environment).
-        default: the value when nothing sets it.
-        env: environment variables, the first that is set counts; ``DENSEFOG_<NAME>`` always follows them.
-        aliases: other names that `Config.apply` and the file take.
-        minimum: least number allowed.
-        choices: the only values allowed.
-        plugin: the plugin it belongs to; ``slack_webhook_url`` of plugin ``slack`` is ``webhook_url`` below
-            ``[plugins.slack]`` in the file.
-        secret: its value is never shown.
-        help: one sentence for the reference.
+        kind: ``default``, ``file``, ``environment``, ``option`` of a command, or ``code``.
+        where: which file or variable; empty for the others.
     """
 
-    name: str
-    type: type = str
-    default: Any = None
-    env: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    minimum: float | None = None
-    choices: tuple[str, ...] = ()
-    plugin: str | None = None
-    secret: bool = False
-    help: str = ""
+    kind: Literal["default", "file", "environment", "option", "code"]
+    where: str = ""
 
-    @property
-    def environment(self) -> tuple[str, ...]:
-        """Names of the environment variables, in the order in which they count."""
-        return tuple(dict.fromkeys((*self.env, f"DENSEFOG_{self.name.upper()}")))
-
-    def read(self, value: object, source: str) -> Any:  # noqa: ANN401
-        """Return ``value`` as the setting's type.
-
-        Args:
-            value: what was given; None stays None.
-            source: where it was given, for the message.
-
-        Raises:
-            ConfigError: it is not of that type or out of range.
-        """
-        if value is None:
-            return None
-        shown = "the value" if self.secret else repr(value)
-        try:
-            result = _READERS[self.type](value)
-        except (TypeError, ValueError):
-            kind = {list: "names separated by commas", bool: "true or false"}.get(self.type, self.type.__name__)
-            raise ConfigError(f"setting {self.name} ({source}): {shown} is not {kind}") from None
-        if self.minimum is not None and result < self.minimum:
-            raise ConfigError(f"setting {self.name} ({source}): {shown} is less than {self.minimum:g}")
-        if self.choices and result not in self.choices:
-            raise ConfigError(f"setting {self.name} ({source}): {shown} is none of {', '.join(self.choices)}")
-        return result
+    def __str__(self) -> str:
+        return {"code": "given to apply()", "file": self.where}.get(self.kind, f"{self.kind} {self.where}".rstrip())
 
 
-CORE_SETTINGS = (
-    Setting(name="app_root", help="The application's folder; added to sys.path."),
-    Setting(name="log_dir", env=("LOG_DIR",), aliases=("log_path",), help="Folder of the log files; - is stderr."),
-    Setting(name="log_format", default="text", choices=("text", "json"), help="One line of text or JSON an entry."),
-    Setting(name="debug", type=bool, default=False, env=("DEBUG",), help="Tracebacks in replies; never in production."),
-    Setting(name="gevent", type=bool, default=False, help="Make the standard library cooperative (monkey patching)."),
-    Setting(name="http_status", default="ok", choices=("ok", "map"), help="Errors as HTTP 200, or as real statuses."),
-    Setting(name="trusted_proxies", type=list, default=[], help="Addresses or networks whose X-Forwarded-For counts."),
-    Setting(name="transport", default="wsgi", help="The transport plugin that serves APIs."),
-    Setting(name="worker", default="gevent", help="The worker plugin that runs jobs."),
-    Setting(name="store", default="models", help="The store plugin that keeps jobs."),
-    Setting(name="db_host", env=("DB_HOST",), help="MySQL or MariaDB server; unset takes SQLite in app_root."),
-    Setting(name="db_port", type=int, default=3306, env=("DB_PORT",), minimum=1, help="Its TCP port."),
-    Setting(name="db_user", env=("DB_USER",), help="Its user."),
-    Setting(name="db_password", env=("DB_PASSWORD",), secret=True, help="The user's password."),
-    Setting(name="db_database", env=("DB_DATABASE",), help="The database's name."),
-    Setting(name="db_url", env=("DB_URL",), secret=True, help="A SQLAlchemy URL; wins over the five above."),
-    Setting(name="db_lock_timeout", type=int, default=10, minimum=1,
-            help="Seconds that a statement waits for a row lock."),
-    Setting(name="hide_foreign_resources", type=bool, default=False,
-            help="Answer another project's resource like one that does not exist (4104), so that none can probe ids."),
-    Setting(name="pick_size", type=int, default=10, env=("WORKER_PICK_SIZE",), minimum=1, help="Jobs a claim takes."),
-    Setting(name="exec_size", type=int, default=10, env=("WORKER_EXEC_SIZE",), minimum=1, help="Jobs run at once."),
-    Setting(name="exec_timeout", type=float, default=600.0, env=("WORKER_EXEC_TIMEOUT",), minimum=0.1,
-            help="Seconds a try may take."),
-    Setting(name="poll_interval", type=float, default=2.0, env=("WORKER_POLL_INTERVAL",), minimum=0.05,
-            help="Most seconds between polls of an idle worker."),
-    Setting(name="lease", type=float, default=60.0, env=("WORKER_LEASE",), minimum=4,
-            help="Seconds without a heartbeat after which a job is taken from its worker."),
-    Setting(name="job_retention", type=float, default=None, env=("WORKER_JOB_RETENTION",), minimum=60,
-            help="Seconds after which ended jobs are deleted; unset keeps them."),
-    Setting(name="drain_timeout", type=float, default=30.0, env=("DRAIN_TIMEOUT",), minimum=0,
-            help="Seconds that running requests and jobs get at shutdown."),
-    Setting(name="drain_delay", type=float, default=0.0, env=("DRAIN_DELAY",), minimum=0,
-            help="Seconds before that in which an API answers but is not ready, so that load balancers notice."),
-    Setting(name="notify_channels", type=list, env=("NOTIFY_CHANNELS",), help="Channels that are told of failed jobs."),
-    Setting(name="notify_allow_http", type=bool, default=False, env=("NOTIFY_ALLOW_HTTP",),
-            help="Let channels send to http addresses."),
-    Setting(name="notify_rate", type=int, default=5, env=("NOTIFY_RATE",), minimum=0,
-            help="Notices a minute to each channel, the rest is counted in a digest; 0 sends every one."),
-    Setting(name="notify_window", type=float, default=60.0, env=("NOTIFY_WINDOW",), minimum=0,
-            help="Seconds within which the same failure is told once and then counted."),
-    Setting(name="notify_durable", type=bool, default=False, env=("NOTIFY_DURABLE",),
-            help="Tell of last failures from the job table, so that a crash loses no notice."),
-    Setting(name="enabled_plugins", type=list, env=("DENSEFOG_PLUGINS",),
-            help="The only plugins of other distributions that are loaded; unset loads all installed ones."),
-    Setting(name="disabled_plugins", type=list, default=[], env=("DENSEFOG_DISABLE_PLUGINS",),
-            help="Plugins that are not imported."),
-    Setting(name="required_plugins", type=list, default=[], help="Plugins without which start-up stops."),
-    Setting(name="strict_plugins", type=bool, default=False, help="Any plugin that is not loaded stops start-up."),
-)
+DEFAULT = Origin("default")
+
+#: The file's tables that hold no setting of the top: options of plugins, and what is the application's own.
+PLUGIN_TABLES, APP_TABLE = "plugins", "app"
 
 
 class Config:
@@ -177,11 +43,15 @@ class Config:
 
     def __init__(self) -> None:
         self._settings: dict[str, Setting] = {}
+        self._declarers: dict[str, str] = {}
+        self._declarer = "densefog"
         self._aliases: dict[str, str] = {}
-        self._applied: dict[str, Any] = {}
+        self._applied: dict[str, tuple[Any, Origin]] = {}
+        self._fallbacks: dict[str, Any] = {}
         self._file: dict[str, Any] = {}
         self._file_name = ""
         self._values: dict[str, Any] = {}
+        self._origins: dict[str, Origin] = {}
         self._wrong: dict[str, ConfigError] = {}
         for setting in CORE_SETTINGS:
             try:
@@ -189,6 +59,7 @@ class Config:
             except ConfigError as exc:
                 # This runs at import, where nobody can show it as one line: `setup` and `require` raise it.
                 self._values[setting.name], self._wrong[setting.name] = setting.default, exc
+        self._declarer = APPLICATION
 
     def setup(self, **settings: Any) -> Config:  # noqa: ANN401
         """Read the environment again, apply ``settings`` (the original takes ``gevent=True`` here); return ``CONF``."""
@@ -202,18 +73,27 @@ class Config:
         Raises:
             ConfigError: a value is not of the setting's type or out of range.
         """
+        return self._apply(Origin("code"), settings)
+
+    def _apply(self, origin: Origin, settings: Mapping[str, Any]) -> Config:
         for given, value in settings.items():
             name = self._aliases.get(given, given)
-            if name.startswith("_") or name in dir(Config):
-                raise ConfigError(f"setting {given}: the name is taken by the configuration itself")
+            self._check_name(given, name)
             setting = self._settings.get(name)
-            self._applied[name] = value if setting is None else setting.read(value, "given to apply()")
-            self._values[name] = self._applied[name]
+            self._applied[name] = (value if setting is None else setting.read(value, str(origin)), origin)
+            self._values[name], self._origins[name] = self._applied[name]
             self._wrong.pop(name, None)
         return self
 
+    @staticmethod
+    def _check_name(given: str, name: str) -> None:
+        if name.startswith("_") or name in dir(Config):
+            raise ConfigError(f"setting {given}: the name is taken by the configuration itself")
+
     def load_file(self, path: str | os.PathLike[str]) -> Config:
         """Read a ``densefog.toml``: settings at the top, options of plugin x below ``[plugins.x]``.
+
+        What stands below ``[app]`` is the application's own, as what nobody declared is in `apply`.
 
         Raises:
             ConfigError: it cannot be read, or a value is wrong.
@@ -228,6 +108,10 @@ class Config:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path} is not TOML: {exc}") from None
         self._file_name = str(path)
+        for name, value in self._table(APP_TABLE).items():
+            self._check_name(f"{name} below [{APP_TABLE}]", name)
+            if name not in self._settings and name not in self._applied:
+                self._values[name], self._origins[name] = value, Origin("file", self._file_name)
         return self.setup()
 
     def declare(self, setting: Setting) -> None:
@@ -240,31 +124,37 @@ class Config:
         if before is not None and before != setting:
             raise ConfigError(f"setting {setting.name} is declared twice, differently")
         self._settings[setting.name] = setting
+        self._declarers.setdefault(setting.name, self._declarer)
         for alias in setting.aliases:
             self._aliases[alias] = setting.name
             if alias in self._applied:
                 self._applied[setting.name] = self._applied.pop(alias)
         if setting.name in self._applied:
-            self._applied[setting.name] = setting.read(self._applied[setting.name], "given to apply()")
+            value, origin = self._applied[setting.name]
+            self._applied[setting.name] = setting.read(value, str(origin)), origin
         self._resolve(setting)
 
     def _resolve(self, setting: Setting) -> None:
-        self._values[setting.name] = self._value(setting)
+        self._values[setting.name], self._origins[setting.name] = self._value(setting)
         self._wrong.pop(setting.name, None)
 
-    def _value(self, setting: Setting) -> Any:  # noqa: ANN401
+    def _value(self, setting: Setting) -> tuple[Any, Origin]:
         if setting.name in self._applied:
             return self._applied[setting.name]
         for variable in setting.environment:
             if os.environ.get(variable):
-                return setting.read(os.environ[variable], f"environment {variable}")
+                origin = Origin("environment", variable)
+                return setting.read(os.environ[variable], str(origin)), origin
         value = self._from_file(setting)
-        return setting.default if value is None else setting.read(value, self._file_name)
+        if value is None:
+            return self._fallbacks.get(setting.name, setting.default), DEFAULT
+        return setting.read(value, self._file_name), Origin("file", self._file_name)
 
     def _from_file(self, setting: Setting) -> Any:  # noqa: ANN401
-        for name in (setting.name, *setting.aliases):
-            if name in self._file:
-                return self._file[name]
+        for table in (self._file, self._table(APP_TABLE)):
+            for name in (setting.name, *setting.aliases):
+                if name in table:
+                    return table[name]
         if setting.plugin is None:
             return None
         return self.plugin_options(setting.plugin).get(setting.name.removeprefix(f"{setting.plugin}_"))
@@ -275,11 +165,15 @@ class Config:
         Raises:
             ConfigError: it is not a table.
         """
-        tables = self._file.get("plugins", {})
-        options = tables.get(plugin, {}) if isinstance(tables, dict) else None
-        if not isinstance(options, dict):
-            raise ConfigError(f"{self._file_name}: [plugins.{plugin}] must be a table")
-        return options
+        return self._table(PLUGIN_TABLES, plugin)
+
+    def _table(self, *path: str) -> Mapping[str, Any]:
+        found: Any = self._file
+        for name in path:
+            found = found.get(name, {}) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            raise ConfigError(f"{self._file_name}: [{'.'.join(path)}] must be a table")
+        return found
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -311,10 +205,10 @@ class Config:
             raise wrong
         for name in names:
             if self._values.get(name) in (None, ""):
-                raise ConfigError(
-                    f"setting {name} is not set: config.setup().apply({name}=...), --{name.replace('_', '-')}, or "
-                    f"{' or '.join(self._settings[name].environment)}"
-                )
+                setting = self._settings[name]
+                ways = filter(None, (f"config.setup().apply({name}=...)", setting.option))
+                variables = " or ".join(setting.environment)
+                raise ConfigError(f"setting {name} is not set: {', '.join(ways)}, or {variables}")
 
 
 #: The settings of this process.
@@ -324,3 +218,101 @@ CONF = Config()
 def setup(**settings: Any) -> Config:  # noqa: ANN401
     """Return ``CONF`` with the environment read again; see `Config.setup`."""
     return CONF.setup(**settings)
+
+
+# What follows are functions, because each method of `Config` takes a name from applications.
+
+
+def apply_from(config: Config, origin: Origin, **settings: Any) -> Config:  # noqa: ANN401
+    """Do what `Config.apply` does, for settings that do not come from code."""
+    return config._apply(origin, settings)
+
+
+def fall_back(config: Config, **settings: Any) -> Config:  # noqa: ANN401
+    """Change the defaults of settings, for a command that has its own; return ``config``."""
+    config._fallbacks |= settings
+    return config.setup()
+
+
+@contextmanager
+def declared_by(config: Config, owner: str) -> Iterator[None]:
+    """Take every setting that is declared in the block as ``owner``'s."""
+    before, config._declarer = config._declarer, owner
+    try:
+        yield
+    finally:
+        config._declarer = before
+
+
+class Entry(NamedTuple):
+    """One setting as it stands.
+
+    Attributes:
+        name: what ``CONF`` calls it.
+        value: what it is now.
+        origin: where that comes from.
+        declarer: densefog, a plugin with its distribution and version, or the application.
+        setting: its declaration; None for what is the application's own.
+    """
+
+    name: str
+    value: Any
+    origin: Origin
+    declarer: str
+    setting: Setting | None
+
+
+def entries(config: Config) -> list[Entry]:
+    """Return every setting that is declared, in that order, and then what is the application's own."""
+    declared = [(setting.name, setting) for setting in config.settings.values()]
+    own = [(name, None) for name in config._values if name not in config.settings]
+    return [
+        Entry(name, config._values[name], config._origins.get(name, DEFAULT),
+              config._declarers.get(name, APPLICATION), setting)
+        for name, setting in [*declared, *own]
+    ]  # fmt: skip
+
+
+class Stray(NamedTuple):
+    """Something that is set in the file or the environment, and that nobody declares.
+
+    Attributes:
+        name: as it is written.
+        value: what it is set to.
+        origin: where.
+        plugin: the plugin whose table it stands in; None for the top of the file and the environment.
+    """
+
+    name: str
+    value: Any
+    origin: Origin
+    plugin: str | None = None
+
+
+#: Variables that begin as settings do: of commands, of the supervisor, and of tests.
+_NO_SETTINGS = re.compile(
+    r"DENSEFOG_(KEY|SECRET|PROCESS|REQUIRE_DATABASES|TEST_\w+"
+    # What Kubernetes tells each container of a Service that is called densefog or densefog-something.
+    r"|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+
+def strays(config: Config) -> Iterator[Stray]:
+    """Yield what is set and was not declared by now.
+
+    Raises:
+        ConfigError: a table of the file is none.
+    """
+    names = {*config.settings, *config._aliases}
+    in_file = Origin("file", config._file_name)
+    for name, value in config._file.items():
+        if name not in names and name not in (PLUGIN_TABLES, APP_TABLE):
+            yield Stray(name, value, in_file)
+    for plugin in config._table(PLUGIN_TABLES):
+        for name, value in config.plugin_options(plugin).items():
+            if f"{plugin}_{name}" not in names:
+                yield Stray(name, value, in_file, plugin)
+    variables = {variable for setting in config.settings.values() for variable in setting.environment}
+    for name, text in os.environ.items():
+        if name.startswith("DENSEFOG_") and text and name not in variables and not _NO_SETTINGS.fullmatch(name):
+            yield Stray(name, text, Origin("environment", name))

@@ -18,6 +18,7 @@ from densefog_core.notify_queue import QUEUE_SIZE, Outbox, secrets_of
 from densefog_core.notify_storm import Storm
 from densefog_core.redact import redact_text
 from densefog_core.registry import did_you_mean
+from densefog_core.settings import Setting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +37,16 @@ MAX_FRAMES, MAX_TRACEBACK = 4, 2000
 _logger = logging.getLogger("densefog.notify")
 
 ChannelFactory = Callable[["Config"], Channel | None]
+
+
+def declare_options(config: Config, channel: str) -> str:
+    """Declare the settings that every channel has; return what their names begin with."""
+    plugin = re.sub(r"\W", "_", channel)
+    config.declare(Setting(name=f"{plugin}_topics", type=list, plugin=plugin,
+                           help="Topics that the channel is told of; unset takes its own."))
+    config.declare(Setting(name=f"{plugin}_rate", type=int, plugin=plugin, minimum=0,
+                           help="Notices a minute to the channel; unset takes notify_rate."))
+    return plugin
 
 
 class FunctionChannel:
@@ -121,13 +132,8 @@ class Notifier:
 
     def _options(self, name: str, channel: Channel) -> tuple[list[str], int]:
         """Read the settings that every channel has."""
-        from densefog_core.config import Setting
-
-        config, plugin = self._app.config, re.sub(r"\W", "_", name.partition("#")[0])
-        config.declare(Setting(name=f"{plugin}_topics", type=list, plugin=plugin,
-                               help="Topics that the channel is told of; unset takes its own."))
-        config.declare(Setting(name=f"{plugin}_rate", type=int, plugin=plugin, minimum=0,
-                               help="Notices a minute to the channel; unset takes notify_rate."))
+        config = self._app.config
+        plugin = declare_options(config, name.partition("#")[0])
         topics, rate = getattr(config, f"{plugin}_topics"), getattr(config, f"{plugin}_rate")
         for topic in topics or ():
             if topic not in TOPICS:

@@ -17,6 +17,7 @@ from densefog_core.cli.jobs import jobs
 from densefog_core.cli.new import new
 from densefog_core.cli.plugins import hooks, plugins
 from densefog_core.cli.serve import common_options, configure, fail
+from densefog_core.cli.settings import settings
 from densefog_core.cli.tables import as_json, show
 from densefog_core.errors import StartupError
 from densefog_core.functions import attempt
@@ -176,5 +177,5 @@ def check() -> None:
         click.echo(line)
 
 
-for command in (plugins, hooks, new, jobs, notify):
+for command in (plugins, settings, hooks, new, jobs, notify):
     main.add_command(command)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
-from densefog_core.config import CONF, Config
+from densefog_core.config import CONF, Config, Origin, apply_from, fall_back
 from densefog_core.errors import ConfigError, StartupError
 from densefog_core.server import serving as server
 
@@ -21,6 +21,9 @@ from densefog_core.server import serving as server
 EX_CONFIG = 78
 
 ROLES = ("api", "worker")
+
+#: Where settings come from that a command's options give.
+OPTION = Origin("option")
 
 
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,6 +34,8 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Settings file (default: densefog.toml in the application's folder, when there is one)."),
         click.option("-p", "plugins", multiple=True, metavar="NAME", help="Require plugin NAME; no:NAME omits it."),
         click.option("--strict-plugins", is_flag=True, default=None, help="Stop when any plugin cannot be loaded."),
+        click.option("--allow-unknown-settings", is_flag=True, default=None,
+                     help="Start although something is set that nobody declares, for the time of an upgrade."),
         click.option("--debug/--no-debug", default=None, help="Tracebacks in replies and on the terminal."),
         click.option("-v", "--verbose", is_flag=True, help="Show the traceback of what goes wrong."),
     )):
@@ -43,28 +48,33 @@ def configure(
     app_root: str | None,
     config_file: str | None,
     plugins: Sequence[str],
-    strict_plugins: bool | None,
-    debug: bool | None,
-    **settings: Any,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> Config:
     """Apply the common options to ``CONF``.
+
+    Args:
+        app_root: the application's folder; None takes what is set elsewhere, or the current one.
+        config_file: the settings file.
+        plugins: names to require, and to omit with ``no:`` before them.
+        **options: settings by name; None was not given.
 
     Raises:
         ConfigError: a value is wrong or the file cannot be read.
     """
     CONF.setup()
-    if app_root or not CONF.app_root:
-        CONF.apply(app_root=os.path.abspath(app_root or "."))
+    if app_root:
+        apply_from(CONF, OPTION, app_root=os.path.abspath(app_root))
+    fall_back(CONF, app_root=os.path.abspath("."))
     default = Path(CONF.app_root) / "densefog.toml"
     if config_file or default.is_file():
         CONF.load_file(config_file or default)
     without = [name.removeprefix("no:") for name in plugins if name.startswith("no:")]
     required = [name for name in plugins if not name.startswith("no:")]
-    CONF.apply(
-        required_plugins=[*CONF.required_plugins, *required], disabled_plugins=[*CONF.disabled_plugins, *without]
-    )
-    given = {"strict_plugins": strict_plugins, "debug": debug, **settings}
-    return CONF.apply(**{name: value for name, value in given.items() if value is not None})
+    if required:
+        options["required_plugins"] = [*CONF.required_plugins, *required]
+    if without:
+        options["disabled_plugins"] = [*CONF.disabled_plugins, *without]
+    return apply_from(CONF, OPTION, **{name: value for name, value in options.items() if value is not None})
 
 
 def fail(error: BaseException, *, verbose: bool) -> NoReturn:
@@ -97,8 +107,8 @@ def serve(
     of action names to functions, served beside the installed actions.
     """
     try:
-        configure(log_dir=log_dir, gevent=True, **options)
-        CONF.apply(log_dir=CONF.log_dir or "-")
+        configure(log_dir=log_dir, **options)
+        fall_back(CONF, log_dir="-").apply(gevent=True)
         roles, routes = _what(what)
         count = _count(roles, workers, processes)
         if count > 1 and "DENSEFOG_PROCESS" not in os.environ:

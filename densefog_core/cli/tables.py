@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_outp
     if json_output:
         click.echo(jsontext.dumps(list(rows), pretty=True))
         return
-    lines = [[column.replace("_", " ").upper() for column in columns]]
+    lines = [[heading(column) for column in columns]]
     lines += [[cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for number, line in enumerate(lines):
@@ -33,6 +34,11 @@ def show_one(row: Mapping[str, Any], *, json_output: bool) -> None:
     width = max(map(len, row), default=0)
     for name, value in row.items():
         click.echo(f"{click.style(name.ljust(width), bold=True)}  {cell(value)}")
+
+
+def heading(name: str) -> str:
+    """Return what a table calls a column: ``declaredBy`` is ``DECLARED BY``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name).upper()
 
 
 def cell(value: object) -> str:

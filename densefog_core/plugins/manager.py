@@ -14,7 +14,7 @@ from typing import Any
 
 import pluggy
 
-from densefog_core.config import Config
+from densefog_core.config import Config, declared_by
 from densefog_core.errors import ConfigError, PluginError, StartupError
 from densefog_core.plugins.discovery import HOME, PLUGINS, Found, discover, normalized
 from densefog_core.plugins.markers import PREFIX, PROJECT
@@ -104,8 +104,9 @@ class Plugins:
         """
         for record, parts in self.implementations("densefog_parts"):
             try:
-                for part in parts(config=self._config) or ():
-                    self._add_part(record, part)
+                with declared_by(self._config, record.found.owner):
+                    for part in parts(config=self._config) or ():
+                        self._add_part(record, part)
             except MissingDependency as exc:
                 raise PluginError(f"{record.found.owner} is turned on by its settings, and {exc}") from exc
             except Exception as exc:
@@ -146,7 +147,8 @@ class Plugins:
             record.hooks = validate(record.plugin, self._specs)
             if self._manager.is_registered(record.plugin):
                 raise PluginError(f"it is the same object as plugin {self._manager.get_name(record.plugin)!r}")
-            self._manager.register(record.plugin, name=record.name)
+            with declared_by(self._config, record.found.owner):
+                self._manager.register(record.plugin, name=record.name)
         except ConfigError:
             raise
         except (PluginError, pluggy.PluginValidationError) as exc:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from densefog_core.notify import Channel, ChannelFactory
     from densefog_core.registry import Registry
 
-require("apprise", extra="densefog[apprise]")
-
-
 @hookimpl
 def densefog_configure(config: Config) -> None:
     """Declare the addresses."""
@@ -21,6 +18,8 @@ def densefog_configure(config: Config) -> None:
         Setting(name="apprise_urls", plugin="apprise", type=list, secret=True,
                 help="Apprise's addresses of services, such as mailtos://user:password@example.com; a comma list.")
     )
+    # After that: whoever has set it is told that the package is missing.
+    require("apprise", extra="densefog[apprise]")
 
 
 @hookimpl

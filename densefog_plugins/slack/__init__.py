@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from densefog_core.notify import Channel, ChannelFactory
     from densefog_core.registry import Registry
 
-require("slack_sdk", extra="densefog[slack]")
-
-
 @hookimpl
 def densefog_configure(config: Config) -> None:
     """Declare the webhook."""
@@ -21,6 +18,8 @@ def densefog_configure(config: Config) -> None:
         Setting(name="slack_webhook_url", plugin="slack", env=("SLACK_WEBHOOK_URL",), secret=True,
                 help="Address of the incoming webhook; unset sends nothing.")
     )
+    # After that: whoever has set it is told that the package is missing.
+    require("slack_sdk", extra="densefog[slack]")
 
 
 @hookimpl

@@ -13,6 +13,7 @@ import pytest
 from densefog_core import hookspecs
 from densefog_core.cli.plugins import compare, read_pins
 from densefog_core.plugins.markers import PREFIX
+from densefog_core.redact import HIDDEN
 from tests.integration.conftest import install
 from tests.integration.process import DENSEFOG, run
 
@@ -154,3 +155,43 @@ def test_hooks_lists_every_spec_and_shows_the_reference_of_one(type_: Type):
     assert reference.startswith("densefog_call_job(job")
     assert "Example:" in reference
     assert "did you mean 'call_job'?" in type_("hooks", "cal_job", code=2).stderr
+
+
+def test_settings_says_what_is_set_to_what_where_and_by_whom(type_: Type, tmp_path: Path):
+    """Secrets are masked; the application's own keys are in the list."""
+    (tmp_path / "densefog.toml").write_text('db_password = "hunter2"\n[app]\nregion = "east"\napi_token = "hunter2"\n')
+    ended = type_("settings", "--json", DENSEFOG_PICKY_SIZE="3")
+    rows = {row["name"]: row for row in json.loads(ended.stdout)}
+    assert "hunter2" not in ended.stdout
+    assert (rows["db_password"]["value"], rows["api_token"]["value"]) == (HIDDEN, HIDDEN)
+    assert (rows["exec_size"]["value"], rows["exec_size"]["origin"]) == (10, "default")
+    picky = {"value": 3, "origin": "environment", "where": "DENSEFOG_PICKY_SIZE"}
+    assert picky.items() <= rows["picky_size"].items()
+    assert rows["picky_size"]["declaredBy"] == "plugin 'picky' of picky 1.0"
+    assert (rows["region"]["declaredBy"], rows["region"]["origin"]) == ("the application", "file")
+
+
+def test_settings_changed_leaves_out_what_is_as_it_comes(type_: Type, tmp_path: Path):
+    """That is what one wants to know of a machine that behaves differently."""
+    (tmp_path / "densefog.toml").write_text("exec_size = 20\n")
+    lines = type_("--debug", "settings", "--changed").stdout.splitlines()
+    assert [line.split()[:3] for line in lines[1:]] == [["debug", "true", "option"], ["exec_size", "20", "file"]]
+
+
+def test_settings_that_no_server_would_start_with_are_shown_all_the_same(type_: Type, tmp_path: Path):
+    """With what is wrong, and its exit code: it is the command to look into that with."""
+    (tmp_path / "densefog.toml").write_text("exec_sizes = 20\n")
+    ended = type_("settings", code=78)
+    assert "unknown setting 'exec_sizes'" in ended.stderr
+    assert "exec_size " in ended.stdout
+    assert "exec_sizes" in type_("--allow-unknown-settings", "settings").stderr
+
+
+def test_a_plugin_that_is_set_up_and_lacks_its_package_stops_commands(type_: Type):
+    """In one line, which names the setting, the plugin and what to install."""
+    ended = type_("actions", code=78, DENSEFOG_NEEDY_URL="https://x")
+    assert ended.stderr == (
+        "densefog: needy_url is set (environment DENSEFOG_NEEDY_URL), but plugin 'needy' of needy 1.0 is "
+        "unavailable: needs the package no_such_package: pip install 'needy[all]'\n"
+    )
+    type_("actions", DENSEFOG_NEEDY_URL="https://x", DENSEFOG_DISABLE_PLUGINS="needy")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densefog_core.config import CORE_SETTINGS, Config, Setting
+from densefog_core.config import CORE_SETTINGS, Config, Origin, Setting, apply_from, declared_by, entries
 from densefog_core.errors import ConfigError
 
 
@@ -141,6 +141,54 @@ def test_a_setting_without_default_that_is_missing_says_how_to_set_it():
 def test_an_unknown_setting_suggests_the_closest():
     with pytest.raises(AttributeError, match="did you mean 'pick_size'"):
         _ = Config().pik_size
+
+
+@pytest.mark.parametrize(
+    ("default", "kind"),
+    [(None, str), (True, bool), (3, int), (0.5, float), ("x", str), (["a"], list), (("a",), list)],
+)
+def test_a_settings_type_is_that_of_its_default(default, kind):
+    """Unless the declaration says otherwise."""
+    assert Setting(name="mine", default=default).type is kind
+    assert Setting(name="mine", type=str, default=default).type is str
+
+
+def test_a_type_that_no_value_can_be_read_as_is_refused_by_name():
+    """At once, and not when somebody sets it."""
+    with pytest.raises(ConfigError, match="setting mine: its type is dict; it must be one of bool, int"):
+        Setting(name="mine", default={})
+
+
+def test_the_applications_own_keys_stand_in_a_table_of_their_own(toml):
+    """They become attributes, as those that are given to `apply` do; what is declared is checked."""
+    config = Config().load_file(toml('[app]\nregion = "east"\nsize = "5"\n')).apply(zone="a")
+    assert (config.region, config.zone) == ("east", "a")
+    config.declare(Setting(name="size", default=1))
+    assert config.size == 5
+
+
+@pytest.mark.parametrize("text", ["[app]\napply = 1", "[app]\n_values = 1", "app = 1"])
+def test_the_table_of_the_application_cannot_break_the_configuration(toml, text):
+    """Names of the configuration itself are taken."""
+    with pytest.raises(ConfigError, match="app"):
+        Config().load_file(toml(text))
+
+
+def test_each_value_says_where_it_comes_from_and_who_declared_it(monkeypatch, toml):
+    """A default, the file, the environment, an option, or code."""
+    config = Config().load_file(toml("exec_size = 3\n[app]\nregion = 'east'")).apply(pick_size=3)
+    monkeypatch.setenv("WORKER_LEASE", "5")
+    apply_from(config.setup(), Origin("option"), debug=True)
+    with declared_by(config, "plugin 'pager'"):
+        config.declare(Setting(name="pager_url"))
+    found = {one.name: one for one in entries(config)}
+    names = ("poll_interval", "exec_size", "lease", "debug", "pick_size", "region")
+    kinds = ["default", "file", "environment", "option", "code", "file"]
+    assert [found[name].origin.kind for name in names] == kinds
+    assert found["lease"].origin.where == "WORKER_LEASE"
+    assert found["exec_size"].origin.where.endswith("densefog.toml")
+    declarers = [found[name].declarer for name in ("lease", "pager_url", "region")]
+    assert declarers == ["densefog", "plugin 'pager'", "the application"]
 
 
 @given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), max_size=5), st.sampled_from([",", " , ", ",,"]))
