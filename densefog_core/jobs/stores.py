@@ -107,6 +107,9 @@ class JobStore(Protocol):
     def stats(self) -> dict[str, Any]:
         """Return ``{"jobs": [{"action", "status", "count"}], "oldest_pending_seconds": float | None}``."""
 
+    def oldest_due(self) -> float | None:
+        """Return for how many seconds the oldest due job has waited, or None when nothing is due."""
+
     def prune(self, older_than: float, limit: int = 500) -> int:
         """Delete up to ``limit`` ended jobs last written ``older_than`` seconds ago; return how many."""
 

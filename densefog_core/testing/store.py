@@ -198,9 +198,13 @@ class MemoryStore:
         counts: dict[tuple[str, str], int] = {}
         for job in self.jobs.values():
             counts[job.action, job.status] = counts.get((job.action, job.status), 0) + 1
-        waiting = [self._clock() - job.run_at for job in self._in("pending") if job.run_at <= self._clock()]
         rows = [{"action": action, "status": status, "count": n} for (action, status), n in sorted(counts.items())]
-        return {"jobs": rows, "oldest_pending_seconds": max(waiting).total_seconds() if waiting else None}
+        return {"jobs": rows, "oldest_pending_seconds": self.oldest_due()}
+
+    def oldest_due(self) -> float | None:
+        """Return how long the oldest due job has waited; see `densefog_core.jobs.JobStore.oldest_due`."""
+        waiting = [self._clock() - job.run_at for job in self._in("pending") if job.run_at <= self._clock()]
+        return max(waiting).total_seconds() if waiting else None
 
     def prune(self, older_than: float, limit: int = 500) -> int:
         """Delete ended jobs; see `densefog_core.jobs.JobStore.prune`."""

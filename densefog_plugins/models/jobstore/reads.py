@@ -32,14 +32,19 @@ def page(connection: Connection, which: JobFilter) -> tuple[list[Job], int]:
 def stats(connection: Connection, dialect: Dialect) -> dict[str, Any]:
     """Count jobs by action and status; see `densefog_core.jobs.JobStore.stats`."""
     counts = select(job.c.action, job.c.status, func.count()).group_by(job.c.action, job.c.status)
-    now = dialect.now()
-    oldest = select(func.min(job.c.run_at), now).where(job.c.status == PENDING, job.c.run_at <= now)
     rows = sorted(tuple(row) for row in connection.execute(counts))
-    since, at = connection.execute(oldest).one()
     return {
         "jobs": [{"action": action, "status": status, "count": count} for action, status, count in rows],
-        "oldest_pending_seconds": None if since is None else (at - since) / timedelta(seconds=1),
+        "oldest_pending_seconds": oldest_due(connection, dialect),
     }
+
+
+def oldest_due(connection: Connection, dialect: Dialect) -> float | None:
+    """Return how long the oldest due job has waited; see `densefog_core.jobs.JobStore.oldest_due`."""
+    now = dialect.now()
+    oldest = select(func.min(job.c.run_at), now).where(job.c.status == PENDING, job.c.run_at <= now)
+    since, at = connection.execute(oldest).one()
+    return None if since is None else (at - since) / timedelta(seconds=1)
 
 
 def unhandled(connection: Connection, dialect: Dialect, actions: Collection[str]) -> list[str]:

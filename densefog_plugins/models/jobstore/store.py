@@ -223,6 +223,10 @@ class SQLJobStore:
         """Count jobs by action and status; see `densefog_core.jobs.JobStore.stats`."""
         return self._read(partial(jobreads.stats, dialect=self._dialect))
 
+    def oldest_due(self) -> float | None:
+        """Return how long the oldest due job has waited; see `densefog_core.jobs.JobStore.oldest_due`."""
+        return self._read(partial(jobreads.oldest_due, dialect=self._dialect))
+
     def unhandled(self, actions: Collection[str]) -> list[str]:
         """Return the actions of due jobs that nobody here handles."""
         return self._read(partial(jobreads.unhandled, dialect=self._dialect, actions=actions))
