@@ -5,9 +5,12 @@ from __future__ import annotations
 from densefog_core import config, errors
 from densefog_core.actions.handlers import action
 from densefog_core.actions.params import validate_request
-from densefog_core.context import current_job, get_context_id, request
+from densefog_core.actions.records import request
+from densefog_core.context import get_context_id
+from densefog_core.current import enqueue, enqueue_many
 from densefog_core.errors import iaas_error, project_error
-from densefog_core.jobs import enqueue, enqueue_many, job
+from densefog_core.jobs import job
+from densefog_core.jobs.tries import current_job
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.plugins.needs import require
 from densefog_core.redact import Secret

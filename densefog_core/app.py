@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from densefog_core import builtin, hookspecs, logs, notify_durable
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
+from densefog_core.actions.records import Request
+from densefog_core.actions.transports import HeaderSource, Page, TransportFactory
 from densefog_core.config import CONF, Config, declared_by
-from densefog_core.context import Request, RunningJob, find_app, set_current_app
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.errors.table import text_of
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
+from densefog_core.jobs.tries import RunningJob
+from densefog_core.jobs.workers import WorkerFactory
 from densefog_core.notify import ChannelFactory, Notifier, declare_options
 from densefog_core.plugins.discovery import ACTIONS, JOBS, Found
 from densefog_core.plugins.manager import Plugins, fatal
@@ -31,53 +33,7 @@ from densefog_core.registry import Registry
 LAST_NOTICES = 2.0
 
 
-class Transport(Protocol):
-    """Carries requests to an `Api`."""
-
-    @property
-    def wsgi_app(self) -> Callable[..., Iterable[bytes]]:
-        """The API as a WSGI application, for other servers."""
-
-    def test_client(self) -> Any:  # noqa: ANN401 - werkzeug's, or what fits the transport
-        """Return a client that calls the API without a socket."""
-
-    def listen(self, host: str, port: int) -> str:
-        """Accept connections in the background and return the address, ``http://127.0.0.1:8080``.
-
-        Raises:
-            StartupError: the address cannot be used.
-        """
-
-    def stop(self, timeout: float) -> bool:
-        """Stop accepting, let requests finish for ``timeout`` seconds; return whether all did."""
-
-
-class Worker(Protocol):
-    """Runs the jobs of a store."""
-
-    def start(self) -> None:
-        """Run jobs until `stop` is called."""
-
-    def stop(self, timeout: float | None = None) -> None:
-        """Take no more jobs, let running ones finish for ``timeout`` seconds, put back the rest; then end `start`."""
-
-    def run_pending(self) -> int:
-        """Run what is due now, in this thread, and return the number run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a plugin answers to GET at an address of its own, such as ``/healthz``."""
-
-    body: str
-    content_type: str = "text/plain; charset=utf-8"
-    status: int = 200
-
-
-TransportFactory = Callable[[Any], Transport]
-WorkerFactory = Callable[..., Worker]
 StoreFactory = Callable[["App"], JobStore]
-HeaderSource = Callable[[str, Mapping[str, str]], Iterable[tuple[str, str]]]
 
 
 class _Core:
@@ -159,10 +115,10 @@ class App:
             self.plugins.add(plugin)
         self.plugins.add_parts()
         with self.actions.owned_by("densefog"):
-            builtin.register(self.actions)
+            builtin.register(self.actions, lambda: self.store, lambda api: self.apis[api].specs)
         if self.config.notify_durable:
             with self.jobs.owned_by("densefog"):
-                notify_durable.register(self.jobs)
+                notify_durable.register(self.jobs, self)
         conflicts = [error for record in list(self.plugins.loaded()) if (error := self._register(record))]
         if conflicts:
             raise conflicts[0]
@@ -208,14 +164,13 @@ class App:
                         implementation(registry=getattr(self, what))
 
     def start(self) -> App:
-        """Become the application of this process and run the start-up hooks; a second call does nothing.
+        """Run the start-up hooks; a second call does nothing.
 
         Raises:
             PluginError: a plugin's ``densefog_startup`` raised.
         """
         if not self._started:
             self._started = True
-            set_current_app(self)
             self.plugins.register_core(_Core())
             self._observers = self.plugins.implementations("densefog_job_event")
             self._job_params = self.plugins.implementations("densefog_job_params")
@@ -361,12 +316,3 @@ def register_handlers(registry: ActionRegistry | JobRegistry, record: PluginReco
         raise RegistrationError(f"{record.found.owner}: there is no {registry.kind} in {record.found.value}")
     for name, handler in handlers:
         registry.add(name, handler)
-
-
-def get_app() -> App:
-    """Return this process's application, loaded and started; the first call makes it.
-
-    Raises:
-        StartupError: it cannot start.
-    """
-    return (find_app() or App().load()).start()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from msgspec import Meta, Struct
 
 from densefog_core import jsontext
+from densefog_core.actions import openapi
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
-from densefog_core.context import current_app, request
-from densefog_core.jobs import Job, JobFilter
-
-if TYPE_CHECKING:
-    from densefog_core.app import Page
-    from densefog_core.server.serving import Api
+from densefog_core.actions.records import request
+from densefog_core.actions.transports import Page
+from densefog_core.jobs import Job, JobFilter, JobStore
 
 Ids = Annotated[list[str], Meta(max_length=100)]
 #: Further than anybody pages, and what every database can count to.
@@ -32,20 +31,12 @@ class DescribeJobs(Struct, kw_only=True):
     reverse: bool = True
 
 
-def describe_jobs(params: DescribeJobs) -> dict[str, Any]:
-    """List jobs with their state, result and error; those of the caller's project when there is one."""
-    which = JobFilter(
-        ids=params.job_ids,
-        status=params.status,
-        search=params.search_word,
-        project_id=request.project_id,
-        limit=params.limit,
-        offset=params.offset,
-        reverse=params.reverse,
-    )
-    jobs, total = current_app().store.page(which)
-    page = {"limit": params.limit, "offset": params.offset, "total": total}
-    return {**page, "jobSet": [job_row(job) for job in jobs]}
+class DescribeActions(Struct, kw_only=True):
+    """Which actions to list."""
+
+    action_names: Ids | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    offset: Offset = 0
 
 
 def job_row(job: Job) -> dict[str, Any]:
@@ -66,22 +57,6 @@ def job_row(job: Job) -> dict[str, Any]:
     }
 
 
-class DescribeActions(Struct, kw_only=True):
-    """Which actions to list."""
-
-    action_names: Ids | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    offset: Offset = 0
-
-
-def describe_actions(params: DescribeActions) -> dict[str, Any]:
-    """List the actions of this API by name, with the JSON Schemas of their parameters and results."""
-    specs: dict[str, ActionSpec] = current_app().apis[request.api].specs
-    names = sorted(specs if params.action_names is None else specs.keys() & set(params.action_names))
-    page = {"limit": params.limit, "offset": params.offset, "total": len(names)}
-    return {**page, "actionSet": [action_row(specs[name]) for name in names[params.offset :][: params.limit]]}
-
-
 def action_row(spec: ActionSpec) -> dict[str, Any]:
     """Return an action as clients see it."""
     return {
@@ -93,21 +68,61 @@ def action_row(spec: ActionSpec) -> dict[str, Any]:
     }
 
 
-def register(registry: ActionRegistry) -> None:
-    """Register the built-in actions."""
+def register(
+    registry: ActionRegistry, store: Callable[[], JobStore], specs: Callable[[str], Mapping[str, ActionSpec]]
+) -> None:
+    """Register the built-in actions.
+
+    Args:
+        registry: of the application.
+        store: returns its job store.
+        specs: returns the actions of an API by name.
+    """
+
+    def describe_jobs(params: DescribeJobs) -> dict[str, Any]:
+        """List jobs with their state, result and error; those of the caller's project when there is one."""
+        which = JobFilter(
+            ids=params.job_ids,
+            status=params.status,
+            search=params.search_word,
+            project_id=request.project_id,
+            limit=params.limit,
+            offset=params.offset,
+            reverse=params.reverse,
+        )
+        jobs, total = store().page(which)
+        page = {"limit": params.limit, "offset": params.offset, "total": total}
+        return {**page, "jobSet": [job_row(job) for job in jobs]}
+
+    def describe_actions(params: DescribeActions) -> dict[str, Any]:
+        """List the actions of this API by name, with the JSON Schemas of their parameters and results."""
+        served = specs(request.api)
+        names = sorted(served if params.action_names is None else served.keys() & set(params.action_names))
+        page = {"limit": params.limit, "offset": params.offset, "total": len(names)}
+        return {**page, "actionSet": [action_row(served[name]) for name in names[params.offset :][: params.limit]]}
+
     both = ("public", "manage")
     registry.add("DescribeActions", describe_actions, api=both, resource_key="actionNames")
     registry.add("DescribeJobs", describe_jobs, api=both, resource_key="jobIds")
 
 
-_pages: WeakKeyDictionary[Api, Page] = WeakKeyDictionary()
+class Served(Protocol):
+    """What the page of an API is made of."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def specs(self) -> Mapping[str, ActionSpec]:
+        """Its actions by name."""
 
 
-def openapi_page(api: Api) -> Page:
+_pages: WeakKeyDictionary[Served, Page] = WeakKeyDictionary()
+
+
+def openapi_page(api: Served) -> Page:
     """Answer ``/openapi.json``, which is made once: the actions of an API that is served do not change."""
-    from densefog_core.actions import openapi
-    from densefog_core.app import Page
-
     if api not in _pages:
-        _pages[api] = Page(jsontext.dumps(openapi.document(api)), "application/json")
+        _pages[api] = Page(jsontext.dumps(openapi.document(api.name, api.specs)), "application/json")
     return _pages[api]

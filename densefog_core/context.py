@@ -1,4 +1,4 @@
-"""What runs right now: the context id, and the ``request`` and ``current_job`` proxies.
+"""What runs right now: the scope of a request or a job, its context id, and how proxies find it.
 
 One context variable holds the `Scope` of the request or job that this greenlet, thread or task works
 for. Context variables belong to a greenlet as much as to a thread, so the transport and the worker
@@ -10,17 +10,13 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from densefog_core.functions import guarded
 from densefog_core.ids import ALPHABET
-
-if TYPE_CHECKING:
-    from densefog_core.app import App
-    from densefog_core.jobs import Job, JobControl
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,9 +39,15 @@ def context_id_for(inbound: str | None) -> str:
 
 
 class Scope:
-    """One unit of work, a request or a job, and what must be closed when it ends."""
+    """One unit of work, a request or a job, and what must be closed when it ends.
+
+    Attributes:
+        context_id: the id that log lines carry.
+        project_id: the project on whose behalf it runs, or None.
+    """
 
     context_id: str
+    project_id: str | None = None
     _teardowns: list[Callable[[], object]] | None = None
 
     def on_teardown(self, callback: Callable[[], object]) -> None:
@@ -59,84 +61,6 @@ class Scope:
         callbacks, self._teardowns = self._teardowns, None
         for callback in reversed(callbacks or ()):
             guarded(f"the clean-up {callback!r}", f"at the end of {self.context_id}", callback)
-
-
-class Request(Scope):
-    """One call of an action, as handlers and middleware see it.
-
-    Middleware may set more attributes; ``project_id`` and ``access_key`` are the ones that densefog's own
-    plugins agree on.
-
-    Attributes:
-        api: name of the API that serves the call, for example ``public``.
-        action: the action's name.
-        params: the whole body, ``action`` included.
-        context_id: the id that log lines and ``X-Request-Id`` carry.
-        headers: the HTTP headers; names compare without case where the transport is HTTP.
-        remote_addr: the client's address, or None.
-        project_id: the project on whose behalf the action runs, or None.
-        access_key: id of the access key that authenticated the call, or None.
-        path: the address that was called: ``/``, or ``/`` and the action's name.
-        body: the request's body as it came.
-        error: what ended the call, or None.
-    """
-
-    project_id: str | None = None
-    access_key: str | None = None
-    path: str = "/"
-    body: bytes = b""
-    error: BaseException | None = None
-
-    def __init__(
-        self,
-        api: str,
-        action: str,
-        params: dict[str, Any],
-        *,
-        context_id: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        remote_addr: str | None = None,
-    ) -> None:
-        self.api = api
-        self.action = action
-        self.params = params
-        self.context_id = context_id or new_context_id()
-        self.headers: Mapping[str, str] = {} if headers is None else headers
-        self.remote_addr = remote_addr
-
-
-class RunningJob(Scope):
-    """One try of a job, as its handler sees it through ``current_job``.
-
-    Attributes:
-        job: the job's record as it was claimed.
-        is_last_chance: whether a failure of this try ends the job.
-        context_id: the last 4 characters of the job's id.
-    """
-
-    def __init__(self, job: Job, control: JobControl) -> None:
-        self.job = job
-        self.is_last_chance = job.trys >= job.try_max
-        self.context_id = job.id[-4:]
-        self._control = control
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - forwards to the record
-        return getattr(self.job, name)
-
-    def progress(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
-        """Write ``value`` (JSON) to the job's ``result`` while it runs.
-
-        Raises:
-            LeaseLost: another worker has taken the job over; stop working on it.
-            TypeError, ValueError: it is not JSON.
-        """
-        from densefog_core.jobs.running import storable
-
-        self._control.progress(self.job, storable(value))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown."""
-        self._control.sleep(seconds)
 
 
 _scope: ContextVar[Scope | None] = ContextVar("densefog_scope", default=None)
@@ -182,7 +106,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     return carried
 
 
-class _Proxy:
+class Proxy:
     """Stands for the current scope when it is of one kind; attribute access goes through."""
 
     __slots__ = ("_kind", "_what")
@@ -213,39 +137,3 @@ class _Proxy:
     def __repr__(self) -> str:
         scope = _scope.get()
         return repr(scope) if isinstance(scope, self._kind) else f"<no {self._what} runs here>"
-
-
-if TYPE_CHECKING:
-    request: Request
-    current_job: RunningJob
-else:
-    request = _Proxy(Request, "request")
-    current_job = _Proxy(RunningJob, "job")
-
-
-_app: App | None = None
-
-
-def find_app() -> App | None:
-    """Return the application of this process, or None before there is one."""
-    return _app
-
-
-def current_app() -> App:
-    """Return the application of this process.
-
-    Raises:
-        RuntimeError: nothing was set up yet.
-    """
-    if _app is None:
-        raise RuntimeError(
-            "densefog is not set up yet: call create_api() or create_worker(), or run under densefog-serve"
-        )
-    return _app
-
-
-def set_current_app(app: App | None) -> App | None:
-    """Make ``app`` the application of this process and return the one before it."""
-    global _app
-    before, _app = _app, app
-    return before

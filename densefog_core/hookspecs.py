@@ -16,14 +16,16 @@ from densefog_core.plugins.markers import hookspec
 if TYPE_CHECKING:
     import click
 
-    from densefog_core.actions.dispatching import RequestEvent
     from densefog_core.actions.handlers import ActionRegistry
-    from densefog_core.app import App, StoreFactory, TransportFactory, WorkerFactory
+    from densefog_core.actions.records import Request, RequestEvent
+    from densefog_core.actions.transports import TransportFactory
+    from densefog_core.app import App, StoreFactory
     from densefog_core.config import Config
-    from densefog_core.context import Request, RunningJob
     from densefog_core.counting import Counter
     from densefog_core.errors import ErrorTable
     from densefog_core.jobs import JobEvent, JobRegistry
+    from densefog_core.jobs.tries import RunningJob
+    from densefog_core.jobs.workers import WorkerFactory
     from densefog_core.notify import ChannelFactory
     from densefog_core.registry import Registry
 

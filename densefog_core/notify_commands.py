@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from densefog_core.app import get_app
 from densefog_core.cli.tables import as_json, show
+from densefog_core.current import get_app
 from densefog_core.ids import new_id
 from densefog_core.jobs import Job
 from densefog_core.notices.records import Channel, Notification

@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from densefog_core.context import RunningJob, current_app
 from densefog_core.jobs import Job, JobFilter, JobRegistry, keyed_id, utcnow
+from densefog_core.jobs.tries import RunningJob
 from densefog_core.notify_storm import fold
 
 if TYPE_CHECKING:
@@ -36,9 +36,13 @@ PAGE = 100
 _logger = logging.getLogger("densefog.notify")
 
 
-def register(registry: JobRegistry) -> None:
+def register(registry: JobRegistry, app: App) -> None:
     """Register the job that tells of last failures."""
-    registry.add(NOTIFY, tell, try_max=3, backoff=lambda tries: min(10.0 * tries, 60.0))
+
+    def run(params: dict[str, Any], job: RunningJob) -> dict[str, Any]:
+        return tell(app, params, job)
+
+    registry.add(NOTIFY, run, try_max=3, backoff=lambda tries: min(10.0 * tries, 60.0))
 
 
 def job_id(channel: str) -> str:
@@ -46,17 +50,17 @@ def job_id(channel: str) -> str:
     return keyed_id(NOTIFY, channel)
 
 
-def tell(params: dict[str, Any], job: RunningJob) -> dict[str, Any]:
+def tell(app: App, params: dict[str, Any], job: RunningJob) -> dict[str, Any]:
     """Send the notices of the jobs that ended as an error since the last run, one digest in place of many.
 
     Args:
+        app: whose channels.
         params: ``channel``, its name.
         job: the try; what was told is written to its result after each notice.
 
     Raises:
         Exception: whatever the channel raises; the next try goes on where this one stopped.
     """
-    app = current_app()
     told = Told.of(app.store.get(job.id) or job.job)
     outbox = app.notifier.outbox(params["channel"])
     if outbox is None:

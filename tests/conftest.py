@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 
 pytest_plugins = ["tests.databases"]
 

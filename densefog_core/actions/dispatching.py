@@ -5,89 +5,54 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from densefog_core import jsontext
-from densefog_core.context import Request, _scope, context_id_for
-from densefog_core.errors import UnknownAction
+from densefog_core.actions.handlers import ActionSpec
+from densefog_core.actions.records import Call, Reply, Request, RequestEvent
+from densefog_core.context import _scope, context_id_for
+from densefog_core.errors import ErrorTable, UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
-from densefog_core.errors.table import INTERNAL_CODE, stack
-from densefog_core.plugins.observers import tell
-
-if TYPE_CHECKING:
-    from densefog_core.actions.handlers import ActionSpec
-    from densefog_core.app import App
+from densefog_core.errors.table import INTERNAL_CODE, MapError, stack
+from densefog_core.plugins.observers import Implementations, tell
 
 _logger = logging.getLogger("densefog.dispatch")
 
 
-@dataclass(slots=True)
-class Reply:
-    """The answer to one call.
-
-    Attributes:
-        text: the envelope as JSON.
-        ret_code: 0, or the error's number.
-        context_id: to be sent back as ``X-Request-Id``.
-    """
-
-    text: str
-    ret_code: int
-    context_id: str
-
-
-@dataclass(slots=True)
-class Call:
-    """What a transport hands over.
-
-    Attributes:
-        body: the request's body.
-        headers: its headers.
-        remote_addr: the client's address, proxies that are trusted looked through.
-        action: the action when the address names it instead of the body.
-        pretty: indent the reply.
-        request_id: the id that the client gave the call in ``X-Request-Id``.
-    """
-
-    body: bytes
-    headers: Mapping[str, str]
-    remote_addr: str | None = None
-    action: str | None = None
-    pretty: bool = False
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestEvent:
-    """A call was answered; what ``densefog_request_event`` observers are given.
-
-    Attributes:
-        request: the call.
-        action: the action's name, or None when the API has no such action: what clients make up is not in here.
-        ret_code: how it was answered.
-        seconds: how long it took.
-        size: bytes of the reply.
-    """
-
-    request: Request
-    action: str | None
-    ret_code: int
-    seconds: float
-    size: int
-
-
 class Dispatcher:
-    """Serves the actions of one API."""
+    """Serves the actions of one API.
 
-    def __init__(self, app: App, api: str, actions: dict[str, ActionSpec], *, debug: bool) -> None:
-        self._app = app
+    Args:
+        api: its name.
+        actions: its actions by name; more may be added.
+        debug: whether replies carry tracebacks.
+        call_action: runs a handler, within what plugins put around it.
+        errors: what exceptions are answered with.
+        map_error: asked what an exception means that the table does not cover.
+        access: writes the line of a call: address, project, action, retCode, seconds, bytes.
+        observers: implementations of ``densefog_request_event``.
+    """
+
+    def __init__(
+        self,
+        api: str,
+        actions: Mapping[str, ActionSpec],
+        *,
+        debug: bool,
+        call_action: Callable[[Request, Callable[[Request], Any]], Any],
+        errors: ErrorTable,
+        map_error: MapError,
+        access: Callable[[str, str, str, int, float, int], None],
+        observers: Implementations,
+    ) -> None:
         self._api = api
         self._actions = actions
         self._debug = debug
-        self._call_action = app.action_caller()
-        self._access: Callable[[str, str, str, int, float, int], None] = app.access_log.write
-        self._observers = app.plugins.implementations("densefog_request_event")
+        self._call_action = call_action
+        self._errors = errors
+        self._map_error = map_error
+        self._access = access
+        self._observers = observers
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
@@ -154,12 +119,12 @@ class Dispatcher:
 
     def _failed(self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool) -> Reply:
         request.error = exc
-        answer = self._app.errors.answer(
+        answer = self._errors.answer(
             exc,
             debug=self._debug,
             context_id=request.context_id,
             resource_key="resourceIds" if spec is None else spec.resource_key,
-            map_error=self._app.map_error,
+            map_error=self._map_error,
         )
         if answer.is_fault:
             _logger.error("action %s failed\n%s", request.action or "-", stack(exc))

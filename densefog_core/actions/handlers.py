@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 from densefog_core.actions import params as typed
-from densefog_core.context import Request
+from densefog_core.actions.records import Request
 from densefog_core.errors import RegistrationError
 from densefog_core.functions import camel_case, check_plain, place_of
 from densefog_core.registry import Registry

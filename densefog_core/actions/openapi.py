@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from densefog_core.actions.handlers import ActionSpec
-    from densefog_core.server.serving import Api
+from densefog_core.actions.handlers import ActionSpec
 
 Schema = dict[str, Any]
 
@@ -44,16 +43,21 @@ _ERROR: Schema = {
 }
 
 
-def document(api: Api) -> Schema:
-    """Return the OpenAPI 3.1 document of an API, with the path ``POST /<ActionName>`` for each of its actions."""
-    specs = sorted(api.specs.values(), key=lambda spec: spec.name)
+def document(name: str, specs: Mapping[str, ActionSpec]) -> Schema:
+    """Return the OpenAPI 3.1 document of an API, with the path ``POST /<ActionName>`` for each of its actions.
+
+    Args:
+        name: the API's.
+        specs: its actions by name.
+    """
+    actions = sorted(specs.values(), key=lambda spec: spec.name)
     schemas: Schema = {"Error": _ERROR}
-    for spec in specs:
+    for spec in actions:
         schemas |= _components(spec)
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"densefog API {api.name}", "version": VERSION},
-        "paths": {f"/{quote(spec.name, safe='')}": {"post": _operation(spec)} for spec in specs},
+        "info": {"title": f"densefog API {name}", "version": VERSION},
+        "paths": {f"/{quote(spec.name, safe='')}": {"post": _operation(spec)} for spec in actions},
         "components": {
             "schemas": schemas,
             "responses": {"Error": {"description": "An error.", "content": _json(_reference("Error"))}},

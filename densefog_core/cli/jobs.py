@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from densefog_core.app import get_app
 from densefog_core.builtin import job_row
 from densefog_core.cli.tables import as_json, show, show_one
+from densefog_core.current import get_app
 from densefog_core.jobs import Job, JobEvent, JobFilter
 
 STATUSES = ("pending", "running", "finished", "error")

@@ -12,13 +12,14 @@ from typing import Any
 import click
 
 from densefog_core import jsontext
-from densefog_core.app import App, get_app
+from densefog_core.app import App
 from densefog_core.cli.jobs import jobs
 from densefog_core.cli.new import new
 from densefog_core.cli.plugins import hooks, plugins
 from densefog_core.cli.serve import common_options, configure, fail
 from densefog_core.cli.settings import settings
 from densefog_core.cli.tables import as_json, show
+from densefog_core.current import get_app
 from densefog_core.errors import StartupError
 from densefog_core.functions import attempt
 from densefog_core.notify_commands import notify

@@ -4,7 +4,7 @@ The promise is in ``docs``: at least once, never lost, never stuck; at most one 
 lease can write nothing. A store keeps the promise's table, a worker its clock; this package is what they share.
 """
 
-from densefog_core.jobs.enqueueing import enqueue, enqueue_many, keyed_id, new_job
+from densefog_core.jobs.enqueueing import keyed_id, new_job
 from densefog_core.jobs.handlers import JobRegistry, JobSpec, job, make_spec
 from densefog_core.jobs.records import (
     MAX_SECONDS,
@@ -22,7 +22,9 @@ from densefog_core.jobs.records import (
 )
 from densefog_core.jobs.running import failure, run_job
 from densefog_core.jobs.searches import FailedJob, JobSearch, JobsFound
-from densefog_core.jobs.stores import JobControl, JobStore
+from densefog_core.jobs.stores import JobStore
+from densefog_core.jobs.tries import JobControl, RunningJob, current_job
+from densefog_core.jobs.workers import Worker, WorkerFactory
 
 __all__ = [
     "MAX_SECONDS",
@@ -43,8 +45,10 @@ __all__ = [
     "Lease",
     "LeaseLost",
     "Outcome",
-    "enqueue",
-    "enqueue_many",
+    "RunningJob",
+    "Worker",
+    "WorkerFactory",
+    "current_job",
     "failure",
     "job",
     "keyed_id",

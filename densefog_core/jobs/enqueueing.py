@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from densefog_core import jsontext
-from densefog_core.context import Request, RunningJob, current_app, current_scope
+from densefog_core.context import current_scope
 from densefog_core.errors import JobRefused
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs.handlers import JobSpec, wrong
@@ -27,7 +27,7 @@ def new_job(
     try_max: int | None = None,
     key: str | None = None,
 ) -> Job:
-    """Build and check the record of a new job; see `enqueue`."""
+    """Build and check the record of a new job; see `densefog_core.enqueue`."""
     spec = specs.get(action)
     if spec is None:
         hint = did_you_mean(action, specs)
@@ -83,9 +83,7 @@ def _check_params(action: str, params: dict[str, Any]) -> None:
 
 def _current_project() -> str:
     scope = current_scope()
-    if isinstance(scope, RunningJob):
-        return scope.job.project_id
-    return (isinstance(scope, Request) and scope.project_id) or SYSTEM_PROJECT
+    return (scope and scope.project_id) or SYSTEM_PROJECT
 
 
 def _start(action: str, now: datetime, run_at: datetime | timedelta | None) -> datetime:
@@ -96,37 +94,3 @@ def _start(action: str, now: datetime, run_at: datetime | timedelta | None) -> d
     except OverflowError:
         raise JobRefused(f"job {action!r}: run_at {run_at!r} is beyond the calendar") from None
     return utc.replace(microsecond=0)
-
-
-def enqueue(action: str, params: Mapping[str, Any] | None = None, **options: Any) -> str:  # noqa: ANN401
-    """Put one job into the store, in the caller's open transaction when there is one.
-
-    The job and the rows it is about so commit together or not at all.
-
-    Args:
-        action: a registered job.
-        params: JSON object, at most 65,535 bytes; ``resource_ids`` lists the resources it is about.
-        **options: ``project_id`` (default: that of the running request or job); ``run_at``, a datetime (naive is UTC)
-            or a timedelta from now; ``try_period`` seconds and ``try_max`` (default: the handler's); ``key``, an
-            idempotency key: the same action and key give the same job, however often they are enqueued.
-
-    Returns:
-        The job's id.
-
-    Raises:
-        JobRefused: no handler is installed, or the params do not fit; nothing was written.
-    """
-    return enqueue_many([{"action": action, "params": params, **options}])[0]
-
-
-def enqueue_many(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Put many jobs into the store with one statement per few hundred.
-
-    Args:
-        jobs: the arguments of `enqueue` for each, as mappings.
-
-    Returns:
-        Their ids, in order.
-    """
-    app = current_app()
-    return app.store.enqueue([app.new_job(**fields) for fields in jobs])

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from densefog_core.context import RunningJob
 from densefog_core.errors import RegistrationError
 from densefog_core.functions import camel_case, check_plain, place_of
 from densefog_core.jobs.records import MAX_SECONDS, MAX_TRIES, Job
+from densefog_core.jobs.tries import RunningJob
 from densefog_core.registry import Registry
 
 _logger = logging.getLogger("densefog.jobs")

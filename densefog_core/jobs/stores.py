@@ -1,4 +1,4 @@
-"""What a store and a worker have to do for jobs."""
+"""What a store has to do for jobs."""
 
 from __future__ import annotations
 
@@ -115,13 +115,3 @@ class JobStore(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
-
-
-class JobControl(Protocol):
-    """What a worker lends to the handlers that it runs."""
-
-    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
-        """Store progress under the fence; raise LeaseLost when the job is not this try's any more."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait without keeping other jobs from running."""

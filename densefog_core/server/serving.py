@@ -16,11 +16,15 @@ from typing import Any
 
 from densefog_core import logs
 from densefog_core.actions import handlers as actions
-from densefog_core.actions.dispatching import Call, Dispatcher, Reply
-from densefog_core.app import App, Transport, Worker, get_app
+from densefog_core.actions.dispatching import Dispatcher
+from densefog_core.actions.records import Call, Reply, Request
+from densefog_core.actions.transports import Transport
+from densefog_core.app import App
 from densefog_core.config import CONF
-from densefog_core.context import Request, entered
+from densefog_core.context import entered
+from densefog_core.current import get_app
 from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
+from densefog_core.jobs.workers import Worker
 
 _logger = logging.getLogger("densefog.server")
 
@@ -40,7 +44,16 @@ class Api:
         self.name = name
         self.debug = debug
         self.specs = {action: app.wrapped(spec) for action, spec in app.actions.of(name).items()}
-        self._dispatcher = Dispatcher(app, name, self.specs, debug=debug)
+        self._dispatcher = Dispatcher(
+            name,
+            self.specs,
+            debug=debug,
+            call_action=app.action_caller(),
+            errors=app.errors,
+            map_error=app.map_error,
+            access=app.access_log.write,
+            observers=app.plugins.implementations("densefog_request_event"),
+        )
         self._transport: Transport | None = None
         app.apis[name] = self
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
-from densefog_core.actions.dispatching import Call
+from densefog_core.actions.records import Call
 from densefog_core.app import App
 from densefog_core.config import Config
+from densefog_core.current import set_current_app
 from densefog_core.jobs import Job, JobEvent, JobFilter, run_job
 from densefog_core.notices.records import TOPICS
 from densefog_core.notify import Notification
@@ -55,6 +56,12 @@ class TestApp(App):
 
     __test__ = False
 
+    def start(self) -> Self:
+        """Become the application of this process, and start as it does."""
+        set_current_app(self)
+        super().start()
+        return self
+
     def api(self, name: str = "public", *, debug: bool = False) -> TestApi:
         """Return an API of this application."""
         return TestApi(self, name, debug=debug)
@@ -65,7 +72,7 @@ class TestApp(App):
         while jobs := self.store.claim(1, self.job_specs):
             count += 1
             self.emit(JobEvent("started", jobs[0]))
-            outcome = run_job(self, jobs[0], control)
+            outcome = run_job(self.job_specs[jobs[0].action], self.call_job, jobs[0], control)
             if self.store.finish([outcome])[0]:
                 kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
                 self.emit(JobEvent(kind, jobs[0], outcome.error, outcome.exception))

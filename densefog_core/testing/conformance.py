@@ -75,7 +75,7 @@ def _send(channel: Channel, what: str = "", **fields: Any) -> None:  # noqa: ANN
 
 
 class TransportConformance:
-    """What every `densefog_core.app.Transport` promises, for pytest to run on one.
+    """What every `densefog_core.actions.Transport` promises, for pytest to run on one.
 
     A subclass says how an API is served by it::
 

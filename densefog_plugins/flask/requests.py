@@ -11,7 +11,7 @@ from typing import Any
 import flask
 
 from densefog_core import hookimpl, jsontext
-from densefog_core.context import Request
+from densefog_core.actions import Request
 
 _KEY = "densefog.request"
 

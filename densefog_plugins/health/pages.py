@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from densefog_core import jsontext
-from densefog_core.app import Page
+from densefog_core.actions import Page
 from densefog_core.redact import redact_text
 
 if TYPE_CHECKING:

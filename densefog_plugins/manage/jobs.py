@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from densefog_core.builtin import job_row
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.errors.iaas_error import JobNotFound
 from densefog_core.jobs import FailedJob, Job, JobSearch
 from densefog_core.jobs.causes import cause_of, cause_text

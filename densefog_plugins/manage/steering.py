@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.errors.iaas_error import (
     ActionsPartialSuccessError,
     BaseResourceException,

@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from densefog_core.app import Page
+from densefog_core.actions import Page
 from densefog_core.errors import ConfigError
 
 if TYPE_CHECKING:

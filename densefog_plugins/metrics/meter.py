@@ -11,7 +11,7 @@ from densefog_plugins.metrics.exposition import MetricsPage, forget_the_dead
 from densefog_plugins.metrics.watch import Watch
 
 if TYPE_CHECKING:
-    from densefog_core.actions.dispatching import RequestEvent
+    from densefog_core.actions import RequestEvent
     from densefog_core.app import App
     from densefog_core.jobs import JobEvent
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from densefog_core import enqueue
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
-from densefog_core.jobs import enqueue
 from densefog_plugins.models.sessions import savepoint, transaction
 
 Step = Callable[[str], object]

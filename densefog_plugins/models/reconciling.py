@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from densefog_core.context import current_job
 from densefog_core.errors.iaas_error import ResourceActionForbiden, WaitObjectTimeout
+from densefog_core.jobs import current_job
 from densefog_plugins.models.resource import BUSY_SUFFIX, ResourceMixin
 from densefog_plugins.models.sessions import savepoint, transaction
 from densefog_plugins.models.waiter import INTERVAL, MAX_INTERVAL, TIMEOUT, pauses

@@ -10,7 +10,7 @@ from sqlalchemy import Index, String, select, update
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.errors import iaas_error
 from densefog_core.ids import new_id
 from densefog_core.jobs import utcnow

@@ -17,7 +17,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from densefog_core.context import Scope, current_app, current_scope
+from densefog_core.context import Scope, current_scope
+from densefog_core.current import current_app
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
 from densefog_plugins.models.database.database import Database, database

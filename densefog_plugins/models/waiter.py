@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterator
 
-from densefog_core.context import current_job
 from densefog_core.errors.iaas_error import WaitObjectInterrupt, WaitObjectNotFound, WaitObjectTimeout
+from densefog_core.jobs import current_job
 from densefog_plugins.models.resource import BUSY_SUFFIX, DELETED
 
 #: Seconds that waiting takes unless it is told otherwise: the first pause, the longest one, and all of it.

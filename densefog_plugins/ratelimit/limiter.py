@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
-from densefog_core.context import Request
+from densefog_core.actions import Request
 from densefog_core.errors import ClientRequestException, ConfigError
 
 if TYPE_CHECKING:

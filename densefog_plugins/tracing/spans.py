@@ -13,9 +13,10 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from densefog_core import hookimpl
-from densefog_core.context import Request, RunningJob
+from densefog_core.actions import Request
 from densefog_core.errors import BaseIaasException
 from densefog_core.errors.table import stack
+from densefog_core.jobs import RunningJob
 from densefog_core.notices.records import TRACEPARENT
 from densefog_core.redact import redact_text
 

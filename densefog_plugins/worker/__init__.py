@@ -8,7 +8,8 @@ from densefog_core import hookimpl
 from densefog_core.config import Config
 
 if TYPE_CHECKING:
-    from densefog_core.app import App, Worker, WorkerFactory
+    from densefog_core.app import App
+    from densefog_core.jobs import Worker, WorkerFactory
     from densefog_core.registry import Registry
 
 

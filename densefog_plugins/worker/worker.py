@@ -241,7 +241,7 @@ class GeventWorker:
         self._app.emit(JobEvent("started", one.job))
         timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:
-            return run_job(self._app, one.job, self)
+            return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self)
         finally:
             timer.close()
 

@@ -8,7 +8,7 @@ from densefog_core import hookimpl
 from densefog_core.config import CONF, Config, Setting
 
 if TYPE_CHECKING:
-    from densefog_core.app import Transport, TransportFactory
+    from densefog_core.actions import Transport, TransportFactory
     from densefog_core.registry import Registry
     from densefog_core.server.serving import Api
     from densefog_plugins.wsgi.app import Application

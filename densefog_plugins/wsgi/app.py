@@ -13,7 +13,8 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import get_input_stream
 
-from densefog_core.actions.dispatching import Call, Reply, error_reply
+from densefog_core.actions import Call, Reply
+from densefog_core.actions.dispatching import error_reply
 from densefog_core.context import context_id_for
 from densefog_core.errors import ConfigError, ValidationError, http_status
 

@@ -42,8 +42,8 @@ CORE_GROUPS = (
 
 #: What public names stand for that are no classes and no functions, and so have no docstring.
 PROXIES = {
-    "request": "The `~densefog_core.context.Request` that is answered here; false outside of one.",
-    "current_job": "The `~densefog_core.context.RunningJob` that runs here; false outside of one.",
+    "request": "The `~densefog_core.actions.Request` that is answered here; false outside of one.",
+    "current_job": "The `~densefog_core.jobs.RunningJob` that runs here; false outside of one.",
     "hookimpl": "Marks a function as an implementation of the hook whose name it has; pluggy's marker.",
     "Ids": "Up to 100 ids, as the type of a parameter.",
     "session": "SQLAlchemy's session of the request, job or thread that runs here.",

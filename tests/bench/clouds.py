@@ -18,7 +18,7 @@ from werkzeug.test import Client
 
 from densefog_core import hookimpl
 from densefog_core.config import Config
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.jobs import JobEvent
 from densefog_core.testing import TestApp
 from densefog_plugins.models.projects import keys

@@ -12,8 +12,7 @@ from sqlalchemy import Connection
 
 from densefog_core import hookimpl
 from densefog_core.app import App
-from densefog_core.context import RunningJob
-from densefog_core.jobs import JobEvent, Lease, Outcome, job
+from densefog_core.jobs import JobEvent, Lease, Outcome, RunningJob, job
 from densefog_core.registry import Registry
 from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
 from densefog_plugins.models.jobstore.store import SQLJobStore

@@ -21,7 +21,8 @@ import densefog_plugins.worker
 import densefog_plugins.wsgi
 from densefog_core import config, enqueue, hookimpl, request
 from densefog_core.app import App
-from densefog_core.context import carry, current_app, get_context_id, set_current_app
+from densefog_core.context import carry, get_context_id
+from densefog_core.current import current_app, set_current_app
 from densefog_core.errors import ClientRequestException, HandleError, iaas_error, project_error
 from densefog_core.jobs import JobFilter
 from densefog_core.server.serving import create_api

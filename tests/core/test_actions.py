@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry, action, make_spec
-from densefog_core.context import Request
 from densefog_core.errors import RegistrationError
 
 

@@ -5,11 +5,13 @@ import sys
 
 import pytest
 
+from densefog_core import enqueue, enqueue_many
+from densefog_core.actions import request
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.context import current_app, find_app, request, set_current_app
+from densefog_core.current import current_app, find_app, set_current_app
 from densefog_core.errors import JobRefused, PluginError, RegistrationError, StartupError
-from densefog_core.jobs import Job, JobEvent, JobTimeout, enqueue, enqueue_many
+from densefog_core.jobs import Job, JobEvent, JobTimeout
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app
 

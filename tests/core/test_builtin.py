@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from msgspec import Struct
 
 from densefog_core.cli.main import main
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.testing import make_app
 
 

@@ -6,17 +6,9 @@ import threading
 import gevent
 import pytest
 
-from densefog_core.context import (
-    Request,
-    RunningJob,
-    carry,
-    current_job,
-    entered,
-    get_context_id,
-    new_context_id,
-    request,
-)
-from densefog_core.jobs import Job
+from densefog_core.actions import Request, request
+from densefog_core.context import carry, entered, get_context_id, new_context_id
+from densefog_core.jobs import Job, RunningJob, current_job
 
 JOB = Job(id="job-abcdefghij", action="X", trys=1)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from densefog_core.actions.dispatching import Call
-from densefog_core.context import _scope, request
+from densefog_core.actions import Call, request
+from densefog_core.context import _scope
 from densefog_core.errors import iaas_error
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app

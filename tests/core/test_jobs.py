@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from densefog_core import Secret, current_job, enqueue, job, request
-from densefog_core.context import Request, entered
+from densefog_core import Secret, current_job, enqueue, enqueue_many, job, request
+from densefog_core.actions import Request
+from densefog_core.context import entered
 from densefog_core.errors import JobRefused, RegistrationError
 from densefog_core.functions import camel_case
 from densefog_core.ids import ALPHABET, SYSTEM_PROJECT, new_id
@@ -19,7 +20,6 @@ from densefog_core.jobs import (
     JobShutdown,
     JobTimeout,
     LeaseLost,
-    enqueue_many,
     keyed_id,
     make_spec,
 )

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from densefog_core import logs
-from densefog_core.context import Request, entered
+from densefog_core.actions import Request
+from densefog_core.context import entered
 from densefog_core.errors import ConfigError
 
 _logger = logging.getLogger("app.module")

@@ -7,7 +7,7 @@ import pytest
 
 from densefog_core.actions.handlers import ActionSpec
 from densefog_core.config import Config
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp, malformed_bodies
 
 #: One schema for each thing that can be broken, with bodies that must be among those that break it.

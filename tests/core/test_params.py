@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct, field
 
 from densefog_core import Secret, action, hookimpl, validate_request
-from densefog_core.actions import params
+from densefog_core.actions import Request, params
 from densefog_core.actions.params.wire import camel
-from densefog_core.context import Request, entered
+from densefog_core.context import entered
 from densefog_core.errors import RegistrationError, ValidationError
 from densefog_core.jsontext import dumps
 from densefog_core.plugins import needs

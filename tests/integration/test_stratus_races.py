@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from examples.stratus.tests.test_stratus import (
     ONE_WINS,
     Cloud,

@@ -27,7 +27,7 @@ import densefog_plugins.worker
 import densefog_plugins.wsgi
 from densefog_core import config, enqueue, hookimpl
 from densefog_core.app import App
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.server import serving as server
 from tests.integration.process import Process
 

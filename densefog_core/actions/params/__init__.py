@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_origin
 
 from densefog_core.actions.params.problems import Problem, missing, pointer, refused
-from densefog_core.context import request
+from densefog_core.actions.records import request
 from densefog_core.errors import RegistrationError
 
 Params = dict[str, Any]

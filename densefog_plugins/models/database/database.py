@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import URL, Connection, Engine, QueuePool, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.errors import ConfigError, DBLockTimeoutError
 from densefog_core.redact import redact_text
 from densefog_plugins.models.database.dialects import DIALECTS

@@ -19,10 +19,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from densefog_core import jsontext
+from densefog_core.actions import Request
 from densefog_core.actions.dispatching import illegal
 from densefog_core.actions.handlers import ActionSpec
 from densefog_core.app import App
-from densefog_core.context import Request
 from densefog_core.errors import ClientRequestException, DBLockTimeoutError, HandleError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError, InvalidRequestParameter
 from densefog_core.jobs import utcnow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from densefog_core.context import request
+from densefog_core.actions import request
 from densefog_plugins.models.listparams import Ids, ListParams
 
 

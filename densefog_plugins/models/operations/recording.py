@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, false, insert, or_, select
 
 from densefog_core import jsontext
+from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionSpec
 from densefog_core.app import App
-from densefog_core.context import Request
 from densefog_core.errors.table import INTERNAL, INTERNAL_CODE
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs import MAX_TEXT, utcnow

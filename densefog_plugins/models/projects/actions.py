@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import select
 
 from densefog_core import action
-from densefog_core.context import request
+from densefog_core.actions import request
 from densefog_core.errors.iaas_error import InvalidRequestParameter
 from densefog_plugins.models.listparams import Ids, ListParams
 from densefog_plugins.models.lists import describe

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from densefog_core.actions import Request
 from densefog_core.config import Config
-from densefog_core.context import Request
 from densefog_core.errors.project_error import (
     AccessKeyExpired,
     AccessKeyInvalid,

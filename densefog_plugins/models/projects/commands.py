@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from densefog_core.app import get_app
 from densefog_core.cli.tables import as_json, show_one
+from densefog_core.current import get_app
 from densefog_core.errors import BaseIaasException
 
 

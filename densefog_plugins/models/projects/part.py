@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from densefog_core import hookimpl
+from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.context import Request
 from densefog_plugins.models.jobstore.embedded import create_embedded
 from densefog_plugins.models.projects import actions
 from densefog_plugins.models.projects.authentication import Authenticator

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
 
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.errors.project_error import ResourceQuotaNotEnough
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.projects.tables import UNLIMITED, Quota

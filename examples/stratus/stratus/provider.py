@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 
 
 class ProviderError(Exception):

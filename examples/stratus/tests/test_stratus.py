@@ -14,8 +14,9 @@ from stratus.models import Instance, Volume
 from stratus.provider import Provider
 
 from densefog_core import enqueue, hookimpl
+from densefog_core.actions import Request
 from densefog_core.config import Config
-from densefog_core.context import Request, set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.jobs import Outcome
 from densefog_core.testing import TestApi, TestApp
 from densefog_plugins.models import transaction

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from stratus.models import Instance, Volume
 
 from densefog_core.config import Config
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp
 from densefog_plugins.models import Base, session
 from densefog_plugins.models.projects import keys, quotas

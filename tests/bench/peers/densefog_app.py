@@ -7,9 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from densefog_core import config, hookimpl
+from densefog_core import config, enqueue_many, hookimpl
 from densefog_core.app import App
-from densefog_core.jobs import enqueue_many
+from densefog_core.current import set_current_app
 from densefog_core.server.serving import create_worker
 
 
@@ -34,7 +34,9 @@ class Jobs:
 
 def make_app():
     config.setup().apply(app_root=os.environ["BENCH_FOLDER"], log_dir=os.environ["BENCH_FOLDER"], gevent=True)
-    return App().load(plugins=[Jobs()]).start()
+    app = App().load(plugins=[Jobs()])
+    set_current_app(app)
+    return app.start()
 
 
 def fill(count, name, params):

@@ -7,7 +7,7 @@ import pytest
 
 import densefog_plugins.flask
 import densefog_plugins.wsgi
-from densefog_core.context import current_app
+from densefog_core.current import current_app
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app
 

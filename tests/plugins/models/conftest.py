@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp
 from densefog_plugins.models.jobstore import schema
 from densefog_plugins.models.jobstore.table import job

@@ -14,7 +14,8 @@ import gevent  # noqa: E402
 from sqlalchemy import Integer, func, select, text  # noqa: E402
 from sqlalchemy.orm import Mapped, mapped_column  # noqa: E402
 
-from densefog_core.context import Request, entered  # noqa: E402
+from densefog_core.actions import Request  # noqa: E402
+from densefog_core.context import entered  # noqa: E402
 from densefog_core.errors import DBLockTimeoutError  # noqa: E402
 from densefog_plugins.models.database.database import database  # noqa: E402
 from densefog_plugins.models.resource import ResourceMixin  # noqa: E402

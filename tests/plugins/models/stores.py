@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.context import set_current_app
+from densefog_core.current import set_current_app
 from densefog_core.jobs import Job, JobStore, new_job
 from densefog_core.testing import FrozenClock, MemoryStore
 from densefog_plugins.models.database.database import database

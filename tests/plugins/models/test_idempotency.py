@@ -13,9 +13,10 @@ from sqlalchemy import delete, func, insert, select, update
 
 import densefog_plugins.models.idempotency as plugin
 import densefog_plugins.models.operations as operations
-from densefog_core import action
-from densefog_core.context import Request, entered, request
-from densefog_core.jobs import JobFilter, enqueue, utcnow
+from densefog_core import action, enqueue
+from densefog_core.actions import Request, request
+from densefog_core.context import entered
+from densefog_core.jobs import JobFilter, utcnow
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session, transaction
 from densefog_plugins.models.batches import batch

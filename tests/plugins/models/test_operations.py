@@ -13,7 +13,8 @@ from sqlalchemy import delete, func, insert, select, text
 import densefog_plugins.models.operations as plugin
 import densefog_plugins.models.projects as projects
 from densefog_core import action
-from densefog_core.context import Request, entered, request
+from densefog_core.actions import Request, request
+from densefog_core.context import entered
 from densefog_core.errors import iaas_error
 from densefog_core.jobs import utcnow
 from densefog_core.testing import TestApp

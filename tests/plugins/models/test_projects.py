@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import delete, event, func, insert, select
 
 import densefog_plugins.models.projects as plugin
-from densefog_core.actions.dispatching import Call
+from densefog_core.actions import Call, request
 from densefog_core.app import App
-from densefog_core.context import request
 from densefog_core.jobs import utcnow
 from densefog_core.signing import NONCE, SIGNATURE, sign
 from densefog_core.testing import TestApp

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from densefog_core.context import current_job
+from densefog_core import enqueue
 from densefog_core.errors import iaas_error
-from densefog_core.jobs import enqueue
+from densefog_core.jobs import current_job
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session
 from densefog_plugins.models.database.database import database

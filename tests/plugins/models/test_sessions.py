@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from densefog_core.context import Request, carry, entered
+from densefog_core import enqueue
+from densefog_core.actions import Request
+from densefog_core.context import carry, entered
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError, ResourceNotFound
-from densefog_core.jobs import enqueue
 from densefog_core.testing import TestApp
 from densefog_plugins.models import lock_for_update, session, transaction
 from densefog_plugins.models.database.database import database

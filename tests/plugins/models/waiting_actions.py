@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from densefog_core.context import request
+from densefog_core.actions import request
 from densefog_plugins.models import session, transaction
 from tests.ticks import Ticks
 

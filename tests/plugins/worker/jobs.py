@@ -16,8 +16,7 @@ from typing import Any
 from gevent import GreenletExit
 
 from densefog_core import hookimpl
-from densefog_core.context import RunningJob
-from densefog_core.jobs import Job, JobEvent, JobInterrupt, Outcome, job
+from densefog_core.jobs import Job, JobEvent, JobInterrupt, Outcome, RunningJob, job
 from densefog_core.registry import Registry
 from densefog_plugins.models.jobstore.store import SQLJobStore
 from densefog_plugins.worker import tries, watchdog

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from densefog_core.context import RunningJob
-from densefog_core.jobs import job
+from densefog_core.jobs import RunningJob, job
 from tests.plugins.worker.jobs import densefog_job_event, trace
 
 __all__ = ["densefog_job_event", "tick"]

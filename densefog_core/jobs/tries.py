@@ -1,0 +1,80 @@
+"""One try of a job, as its handler sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from densefog_core import jsontext
+from densefog_core.context import Proxy, Scope
+from densefog_core.jobs.records import MAX_TEXT, Job
+
+
+class JobControl(Protocol):
+    """What a worker lends to the handlers that it runs."""
+
+    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
+        """Store progress under the fence; raise LeaseLost when the job is not this try's any more."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without keeping other jobs from running."""
+
+
+class RunningJob(Scope):
+    """One try of a job, as its handler sees it through ``current_job``.
+
+    Attributes:
+        job: the job's record as it was claimed.
+        is_last_chance: whether a failure of this try ends the job.
+        context_id: the last 4 characters of the job's id.
+        project_id: the job's.
+    """
+
+    def __init__(self, job: Job, control: JobControl) -> None:
+        self.job = job
+        self.is_last_chance = job.trys >= job.try_max
+        self.context_id = job.id[-4:]
+        self.project_id = job.project_id
+        self._control = control
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - forwards to the record
+        return getattr(self.job, name)
+
+    def progress(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Write ``value`` (JSON) to the job's ``result`` while it runs.
+
+        Raises:
+            LeaseLost: another worker has taken the job over; stop working on it.
+            TypeError, ValueError: it is not JSON.
+        """
+        self._control.progress(self.job, storable(value))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown."""
+        self._control.sleep(seconds)
+
+
+if TYPE_CHECKING:
+    current_job: RunningJob
+else:
+    current_job = Proxy(RunningJob, "job")
+
+
+def storable(result: object) -> Any:  # noqa: ANN401
+    """Return a result as its column takes it and gives it back: what it does not is replaced by a note.
+
+    Raises:
+        TypeError: it is not JSON.
+        ValueError: it is not JSON that others can read, or contains itself.
+    """
+    text = jsontext.dumps(result)
+    if len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT:
+        return _note(f"the result has {len(text)} characters; the column holds {MAX_TEXT} bytes")
+    try:
+        jsontext.loads(text)
+    except jsontext.InvalidJSON as exc:
+        return _note(f"the result is no JSON that can be read again: {exc}")
+    return result
+
+
+def _note(reason: str) -> dict[str, Any]:
+    return {"truncated": True, "reason": reason}
