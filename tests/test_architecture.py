@@ -44,7 +44,7 @@ def test_the_names_that_users_import_are_there():
     from densefog_core import action, config, current_job, enqueue, errors, hookimpl, job, request
     from densefog_core.context import get_context_id
     from densefog_core.errors import iaas_error, project_error
-    from densefog_core.server.serving import create_api, create_worker
+    from densefog_core.server import create_api, create_worker
     from densefog_plugins.models import Base, ResourceModel, lock_for_update, session, transaction
     from densefog_plugins.wsgi import create_app
 
@@ -78,7 +78,7 @@ def test_the_skins_objects_are_the_cores():
     from densefog.common import local
     from densefog_core import context
     from densefog_core import errors as core_errors
-    from densefog_core.server import serving as core_server
+    from densefog_core import server as core_server
 
     assert config.CONF is densefog_core.config.CONF
     assert config.setup is densefog_core.config.setup

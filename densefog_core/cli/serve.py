@@ -15,7 +15,8 @@ import click
 
 from densefog_core.config import CONF, Config, Origin, apply_from, fall_back
 from densefog_core.errors import ConfigError, StartupError
-from densefog_core.server import serving as server
+from densefog_core.server import api as servers
+from densefog_core.server import serving
 
 #: Exit code of a server that cannot start: EX_CONFIG of sysexits.h.
 EX_CONFIG = 78
@@ -153,19 +154,19 @@ def _supervise(count: int, host: str, port: int, roles: tuple[str, ...]) -> int:
 
 def _serve(roles: tuple[str, ...], routes: str | None, api_name: str, host: str, port: int) -> None:
     if "api" in roles:
-        api = server.create_api(api_name)
+        api = servers.create_api(api_name)
         if routes is not None:
             api.route(_import_routes(routes))
         apis, app = [(api, host, port)], api.app
     else:
-        apis, app = [], server.prepare("worker")
+        apis, app = [], servers.prepare("worker")
     runner = None
     if app.job_specs or "api" not in roles:
         for warning in app.store.check():
             logging.getLogger("densefog.server").warning("%s", warning)
         if "worker" in roles:
             runner = app.pick(app.workers, CONF.worker)(app)
-    server.serve(app, apis, runner)
+    serving.serve(app, apis, runner)
 
 
 def _import_routes(value: str) -> Any:  # noqa: ANN401

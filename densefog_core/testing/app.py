@@ -15,7 +15,7 @@ from densefog_core.jobs import Job, JobEvent, JobFilter, run_job
 from densefog_core.notices.records import TOPICS
 from densefog_core.notify import Notification
 from densefog_core.plugins.markers import hookimpl
-from densefog_core.server import serving as server
+from densefog_core.server.api import Api
 from densefog_core.testing.store import MemoryStore
 
 
@@ -32,7 +32,7 @@ class _InlineControl:
         time.sleep(seconds)
 
 
-class TestApi(server.Api):
+class TestApi(Api):
     """An API that is called without a transport."""
 
     __test__ = False

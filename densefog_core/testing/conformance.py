@@ -15,7 +15,7 @@ from wsgiref.validate import validator
 from densefog_core.errors import UnknownAction
 from densefog_core.jobs import Job
 from densefog_core.notices.records import TOPICS, Channel, Count, DeliveryError, Notification
-from densefog_core.server.serving import Api
+from densefog_core.server.api import Api
 
 _JOB = Job(id="job-conformity", action="CreateVolumes", trys=2, params={"resource_ids": ["vol-1"]})
 _COUNTS = (Count("gave_up", _JOB.action, "OSError at volumes.py:12 in create", 997, _JOB.id),)

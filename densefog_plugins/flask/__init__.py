@@ -15,7 +15,7 @@ from densefog_core.config import Config, Setting
 if TYPE_CHECKING:
     from flask import Blueprint
 
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from densefog_plugins.flask.requests import learn_calls
 
 if TYPE_CHECKING:
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 

@@ -12,7 +12,7 @@ from densefog_core.redact import redact_text
 
 if TYPE_CHECKING:
     from densefog_core.app import App
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
 
 #: An id that no job has: to look for it is the cheapest question that every store answers.
 NOBODY = "job-readiness"

@@ -19,7 +19,7 @@ from densefog_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from densefog_core.app import App
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
 
 #: Seconds for which the queue's figures are good: each costs the database a look at the whole table.
 QUEUE_EVERY = 5.0

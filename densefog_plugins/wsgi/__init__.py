@@ -10,7 +10,7 @@ from densefog_core.config import CONF, Config, Setting
 if TYPE_CHECKING:
     from densefog_core.actions import Transport, TransportFactory
     from densefog_core.registry import Registry
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
     from densefog_plugins.wsgi.app import Application
 
 SETTINGS = (
@@ -65,7 +65,7 @@ def create_app(api: str = "public", **settings: object) -> Application:
     Raises:
         StartupError: one line that says what is wrong.
     """
-    from densefog_core.server.serving import create_api
+    from densefog_core.server import create_api
 
     CONF.setup(**settings)
     CONF.apply(app_root=CONF.app_root or ".", log_dir=CONF.log_dir or "-")

@@ -21,7 +21,7 @@ from densefog_core.errors import ConfigError, ValidationError, http_status
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
 
 JSON = "application/json; charset=utf-8"
 METHODS = "GET, HEAD, POST, OPTIONS"

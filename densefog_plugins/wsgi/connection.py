@@ -15,21 +15,21 @@ import struct
 from contextlib import suppress
 from io import BytesIO
 from time import monotonic
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from gevent import getcurrent
 
 from densefog_core import errors
 from densefog_core.context import context_id_for
 from densefog_plugins.wsgi.body import read_chunked, read_sized
-from densefog_plugins.wsgi.gateway import Exchange
+from densefog_plugins.wsgi.gateway import Exchange, WSGIApplication
 from densefog_plugins.wsgi.http1 import HEAD_END, Request, check_unfinished, parse_head
+from densefog_plugins.wsgi.limits import Limits
 from densefog_plugins.wsgi.replies import CONTINUE, Refusal, refusal
 
 if TYPE_CHECKING:
     from gevent.socket import socket as GreenSocket
 
-    from densefog_plugins.wsgi.server import Server
 
 logger = logging.getLogger("densefog.server")
 
@@ -47,6 +47,21 @@ class Phase(enum.Enum):
     HANDLER = enum.auto()
     WRITE = enum.auto()
     LINGER = enum.auto()
+
+
+class Server(Protocol):
+    """What a connection uses of the server that accepted it."""
+
+    application: WSGIApplication
+    limits: Limits
+    draining: bool
+    cutting: bool
+    scratch: memoryview
+    environ: dict[str, Any]
+    hub: Any
+
+    def forget(self, connection: Connection, /) -> None:
+        """Take note that a connection is closed."""
 
 
 class Interrupt(errors.Interrupt):

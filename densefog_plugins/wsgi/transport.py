@@ -11,7 +11,7 @@ from densefog_plugins.wsgi.limits import Limits
 if TYPE_CHECKING:
     from werkzeug.test import Client
 
-    from densefog_core.server.serving import Api
+    from densefog_core.server import Api
     from densefog_plugins.wsgi.server import Server
 
 

@@ -32,7 +32,7 @@ def serve() -> None:
     import gevent
 
     from densefog_core import config
-    from densefog_core.server.serving import create_api
+    from densefog_core.server import create_api
 
     def wait() -> dict[str, bool]:
         gevent.sleep(0.2)

@@ -29,8 +29,7 @@ def densefog(port: int) -> None:
     monkey.patch_all()
     from msgspec import Meta, Struct
 
-    from densefog_core import config
-    from densefog_core.server import serving as server
+    from densefog_core import config, server
 
     class DescribeVolumes(Struct):
         volume_ids: Annotated[list[str], Meta(max_length=100)]

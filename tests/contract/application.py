@@ -25,7 +25,7 @@ from densefog_core.context import carry, get_context_id
 from densefog_core.current import current_app, set_current_app
 from densefog_core.errors import ClientRequestException, HandleError, iaas_error, project_error
 from densefog_core.jobs import JobFilter
-from densefog_core.server.serving import create_api
+from densefog_core.server import create_api
 
 logger = logging.getLogger("contract")
 

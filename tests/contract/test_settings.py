@@ -129,7 +129,7 @@ class TestDatabase:
 def test_a_server_that_is_created_needs_its_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, create: str
 ):
-    from densefog_core.server import serving as server
+    from densefog_core.server import api as server
 
     fresh = Config().apply(**{name: str(tmp_path) for name in ("app_root", "log_dir") if name != missing})
     monkeypatch.setattr(server, "CONF", fresh)

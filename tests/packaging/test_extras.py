@@ -55,7 +55,7 @@ SMOKE = """
 #: Runs one job on SQLite without a server.
 RUN_PENDING = """if True:
     from densefog_core import config, enqueue
-    from densefog_core.server.serving import create_worker
+    from densefog_core.server import create_worker
     config.setup(app_root=".", log_dir="logs")
     worker = create_worker()
     job_id = enqueue("Greet", {"name": "Ada"})

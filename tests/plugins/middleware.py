@@ -25,10 +25,10 @@ import densefog_plugins.ratelimit
 import densefog_plugins.tracing
 import densefog_plugins.worker
 import densefog_plugins.wsgi
-from densefog_core import config, enqueue, hookimpl
+from densefog_core import config, enqueue, hookimpl, server
 from densefog_core.app import App
 from densefog_core.current import set_current_app
-from densefog_core.server import serving as server
+from densefog_core.server import serving
 from tests.integration.process import Process
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     app = App().load(found=[], plugins=PLUGINS)
     set_current_app(app)
     api = server.create_api("public")
-    server.serve(app, [(api, "127.0.0.1", 0)], app.pick(app.workers, "gevent")(app))
+    serving.serve(app, [(api, "127.0.0.1", 0)], app.pick(app.workers, "gevent")(app))
 
 
 class Reply:

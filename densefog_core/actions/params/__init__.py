@@ -6,35 +6,16 @@ What walks types is imported when the first action is registered, so that import
 
 from __future__ import annotations
 
-import collections.abc
-import functools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, get_origin
+from collections.abc import Callable
+from typing import Any
 
-from densefog_core.actions.params.problems import Problem, missing, pointer, refused
-from densefog_core.actions.records import request
+from densefog_core.actions.params.jsonschema import schema_validator, validate_request
+from densefog_core.actions.params.kinds import Params, Unsupported, is_model, is_untyped
 from densefog_core.errors import RegistrationError
 
-Params = dict[str, Any]
+__all__ = ["converter", "json_schema", "result_schema", "schema_validator", "validate_request"]
+
 Convert = Callable[[Params], Any]
-Check = Callable[[Params], None]
-
-
-class Unsupported(Exception):
-    """A type cannot be a parameter's; the text says why."""
-
-
-_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-
-
-def is_untyped(kind: object) -> bool:
-    """Return whether an annotation says no more than that the parameters are a dict."""
-    return kind is None or kind is Any or kind is object or kind in _DICTS or get_origin(kind) in _DICTS
-
-
-def is_model(kind: object) -> bool:
-    """Return whether a type validates itself as pydantic's models do."""
-    return isinstance(kind, type) and callable(getattr(kind, "model_validate", None))
 
 
 def converter(takes: Any, where: str) -> Convert | None:
@@ -61,11 +42,6 @@ def _called(takes: Any) -> str:
     return getattr(takes, "__qualname__", None) or str(takes)
 
 
-def without_action(params: Params) -> Params:
-    """Return the parameters without the member that names the action."""
-    return {key: value for key, value in params.items() if key != "action"}
-
-
 def json_schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema of a type of parameters, with the names that clients send.
 
@@ -86,84 +62,3 @@ def result_schema(kind: Any) -> dict[str, Any]:
     from densefog_core.actions.params import schemas
 
     return schemas.of_result(kind)
-
-
-# -- JSON Schema -----------------------------------------------------------------------------------------------
-
-
-def schema_validator(schema: dict[str, Any], where: str) -> Check:
-    """Compile a JSON Schema and return the function that checks parameters against it.
-
-    The member ``action`` is left out unless the schema knows it. Schemas at other addresses are not fetched.
-
-    Args:
-        schema: draft 2020-12, unless its ``$schema`` names another.
-        where: the handler, for the error.
-
-    Raises:
-        RegistrationError: the schema has an error.
-        MissingDependency: jsonschema-rs is not installed.
-    """
-    from densefog_core.plugins.needs import require
-
-    require("jsonschema_rs", extra="densefog[jsonschema]")
-    import jsonschema_rs
-
-    try:
-        validator = jsonschema_rs.validator_for(schema, mask="value", retriever=_refuse_to_fetch)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as exc:
-        raise RegistrationError(f"{where}: its JSON Schema has an error: {_first_line(exc)}") from None
-    strip = isinstance(schema, dict) and "action" not in {*schema.get("properties", ()), *schema.get("required", ())}
-
-    def check(params: Params) -> None:
-        given = without_action(params) if strip else params
-        if not validator.is_valid(given):
-            raise refused(_violations(validator.iter_errors(given)))
-
-    return check
-
-
-def _refuse_to_fetch(address: str) -> Any:
-    raise ValueError("schemas are not fetched")
-
-
-def _first_line(exc: Exception) -> str:
-    at = "".join(f"/{step}" for step in getattr(exc, "instance_path", ()))
-    return f"{at} {str(exc).partition(chr(10))[0]}".strip()
-
-
-def _violations(errors: Iterable[Any]) -> Iterator[Problem]:
-    for error in errors:
-        at = functools.reduce(pointer, error.instance_path, "")
-        yield at, missing(error.kind.property) if error.kind.name == "required" else error.message
-
-
-def validate_request(schema: dict[str, Any]) -> None:
-    """Check the parameters of the current request against a JSON Schema, as ``@action(schema=...)`` does.
-
-    A schema is compiled when it is first seen; write it once, at the top of the module.
-
-    Raises:
-        ValidationError: they do not fit.
-        RegistrationError: the schema has an error.
-        MissingDependency: jsonschema-rs is not installed.
-    """
-    _compiled(_Identity(schema))(request.params)
-
-
-class _Identity:
-    """Makes a cache's key of a dict, and keeps the dict alive, so that its id stays its own."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self.schema = schema
-
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.schema is self.schema
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(key: _Identity) -> Check:
-    return schema_validator(key.schema, "validate_request")

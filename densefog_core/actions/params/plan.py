@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import inspect as mi
 
-from densefog_core.actions.params import Unsupported, without_action
+from densefog_core.actions.params.kinds import Unsupported, without_action
 from densefog_core.actions.params.problems import MAX_PROBLEMS, refused
 from densefog_core.actions.params.wire import Choice, Items, Map, Node, Object, camel, convert, locate
 from densefog_core.redact import Secret

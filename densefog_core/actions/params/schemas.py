@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect as mi
 
-from densefog_core.actions.params import is_model
+from densefog_core.actions.params.kinds import is_model
 from densefog_core.actions.params.models import model_schema, on_the_wire
 from densefog_core.actions.params.plan import wire_name
 from densefog_core.redact import Secret, is_secret_key

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, false, insert, or_, select
+from sqlalchemy import Connection, delete, insert, select
 
 from densefog_core import jsontext
 from densefog_core.actions import Request
@@ -19,10 +19,7 @@ from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs import MAX_TEXT, utcnow
 from densefog_core.redact import redact, redact_text
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.lists import describe
-from densefog_plugins.models.operations.actions import DescribeOperations
 from densefog_plugins.models.operations.table import MAX_MESSAGE, Operation
-from densefog_plugins.models.resource import storable
 from densefog_plugins.models.sessions import closing_session, savepoint, transaction
 
 #: One in so many operations deletes those that are too old, so many at once.
@@ -121,23 +118,6 @@ def _ids(key: str, *sources: object) -> list[Any]:
 def _dump(value: object) -> str:
     text = jsontext.dumps(value)
     return text if len(text.encode()) <= MAX_TEXT else jsontext.dumps({"truncated": True, "characters": len(text)})
-
-
-def page(params: DescribeOperations, project_id: str | None) -> dict[str, Any]:
-    """Return a page of a project's operations, or of all."""
-    ids = params.operation_ids
-    where = list(_conditions(params))
-    return describe(Operation, params, "operationSet", project_id=project_id, ids=ids, where=where)
-
-
-def _conditions(params: DescribeOperations) -> Iterator[ColumnElement[bool]]:
-    if params.resource_type is not None:
-        yield Operation.resource_type.in_(storable([params.resource_type]))
-    if params.action_names is not None:
-        yield Operation.action.in_(storable(params.action_names))
-    if params.resource_ids is not None:
-        wanted = [f'"{one}"' for one in storable(params.resource_ids)]
-        yield or_(false(), *(Operation.resource_ids.contains(one, autoescape=True) for one in wanted))
 
 
 def prune(app: App, older_than: float, limit: int = PRUNE_LIMIT) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from densefog_core import config, enqueue_many, hookimpl
 from densefog_core.app import App
 from densefog_core.current import set_current_app
-from densefog_core.server.serving import create_worker
+from densefog_core.server import create_worker
 
 
 def wait(params, time_sleep):
