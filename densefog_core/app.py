@@ -27,6 +27,7 @@ from densefog_core.plugins.markers import hookimpl
 from densefog_core.plugins.observers import tell
 from densefog_core.plugins.records import PluginRecord
 from densefog_core.plugins.strays import check_settings
+from densefog_core.redact import hiding
 from densefog_core.registry import Registry
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
@@ -254,8 +255,9 @@ class App:
 
     def emit(self, event: JobEvent) -> None:
         """Tell observers and channels what happened to a job; never raises."""
-        tell(self._observers, event, f"{event.kind} of {event.job.id}")
-        self.notifier.handle(event)
+        with hiding(event.exception):
+            tell(self._observers, event, f"{event.kind} of {event.job.id}")
+            self.notifier.handle(event)
 
     # -- the rest ------------------------------------------------------------------------------------------
 

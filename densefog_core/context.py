@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from densefog_core.functions import guarded
 from densefog_core.ids import ALPHABET
+from densefog_core.redact.declared import scope
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,10 +45,12 @@ class Scope:
     Attributes:
         context_id: the id that log lines carry.
         project_id: the project on whose behalf it runs, or None.
+        secrets: values that were declared as `Secret` here; they are hidden wherever they turn up.
     """
 
     context_id: str
     project_id: str | None = None
+    secrets: set[str] | None = None
     _teardowns: list[Callable[[], object]] | None = None
 
     def on_teardown(self, callback: Callable[[], object]) -> None:
@@ -63,7 +66,7 @@ class Scope:
             guarded(f"the clean-up {callback!r}", f"at the end of {self.context_id}", callback)
 
 
-_scope: ContextVar[Scope | None] = ContextVar("densefog_scope", default=None)
+_scope: ContextVar[Scope | None] = scope
 
 
 def current_scope() -> Scope | None:

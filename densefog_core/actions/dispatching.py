@@ -15,6 +15,7 @@ from densefog_core.errors import ErrorTable, UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
 from densefog_core.errors.table import INTERNAL_CODE, MapError, stack
 from densefog_core.plugins.observers import Implementations, tell
+from densefog_core.redact import declared, hide_declared, without_declared
 
 _logger = logging.getLogger("densefog.dispatch")
 
@@ -112,6 +113,7 @@ class Dispatcher:
     @staticmethod
     def _envelope(data: object, spec: ActionSpec, *, pretty: bool) -> str:
         try:
+            data = _without_secrets(data)
             return jsontext.dumps({"data": data, "retCode": 0, "message": None}, pretty=pretty)
         except (TypeError, ValueError, RecursionError) as exc:
             handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
@@ -136,12 +138,18 @@ def error_reply(
 ) -> Reply:
     """Return the envelope of an error."""
     try:
+        data, message = _without_secrets(data), hide_declared(message)
         text = jsontext.dumps({"data": data, "retCode": ret_code, "message": message}, pretty=pretty)
     except (TypeError, ValueError, RecursionError):
         _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
         message = message.encode("utf-8", "replace").decode()
         text = jsontext.dumps({"data": {"exceptionTag": context_id}, "retCode": ret_code, "message": message})
     return Reply(text, ret_code, context_id)
+
+
+def _without_secrets(data: Any) -> Any:  # noqa: ANN401
+    """Return what a reply holds without what the call has declared as `Secret`, whose values may turn up anywhere."""
+    return without_declared(jsontext.loads(jsontext.dumps(data))) if declared() else data
 
 
 def _bytes(text: str) -> int:

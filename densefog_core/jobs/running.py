@@ -11,7 +11,7 @@ from densefog_core.errors.table import stack, text_of
 from densefog_core.jobs.handlers import JobSpec
 from densefog_core.jobs.records import Job, JobShutdown, JobTimeout, LeaseLost, Outcome
 from densefog_core.jobs.tries import JobControl, RunningJob, storable
-from densefog_core.redact import redact_text
+from densefog_core.redact import keep, redact_text
 
 _logger = logging.getLogger("densefog.jobs")
 
@@ -38,6 +38,7 @@ def run_job(
         except (Exception, JobTimeout, SystemExit) as exc:  # noqa: BLE001 - a handler may raise anything
             which = f"{claimed.action} {claimed.id}"
             _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
+            keep(exc)
             return failure(spec, claimed, exc)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from densefog_core import jsontext
 from densefog_core.context import Proxy, Scope
 from densefog_core.jobs.records import MAX_TEXT, Job
+from densefog_core.redact import redact
 
 
 class JobControl(Protocol):
@@ -62,18 +63,25 @@ else:
 def storable(result: object) -> Any:  # noqa: ANN401
     """Return a result as its column takes it and gives it back: what it does not is replaced by a note.
 
+    It is plain JSON, without secrets.
+
     Raises:
         TypeError: it is not JSON.
         ValueError: it is not JSON that others can read, or contains itself.
     """
     text = jsontext.dumps(result)
-    if len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT:
+    if _too_long(text):
         return _note(f"the result has {len(text)} characters; the column holds {MAX_TEXT} bytes")
     try:
-        jsontext.loads(text)
+        plain = redact(jsontext.loads(text))
     except jsontext.InvalidJSON as exc:
         return _note(f"the result is no JSON that can be read again: {exc}")
-    return result
+    # A mask may be longer than what it hides.
+    return _note("the result is too long without its secrets") if _too_long(jsontext.dumps(plain)) else plain
+
+
+def _too_long(text: str) -> bool:
+    return len(text) > MAX_TEXT or len(text.encode()) > MAX_TEXT
 
 
 def _note(reason: str) -> dict[str, Any]:

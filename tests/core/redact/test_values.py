@@ -160,3 +160,27 @@ def test_a_secret_shows_itself_nowhere_but_gives_its_value_on_request():
     assert secret == MARK
     assert secret != "other"
     assert secret != 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "DB_PASSWORD", "value": MARK},
+        {"env": [{"Key": "password", "Value": MARK}]},
+        {"header": "X-Auth-Token", "content": MARK},
+        [["Authorization", MARK]],
+        ("Cookie", MARK),
+        ["--password", MARK, "x"],
+        {"cmd": ["run", "--token", MARK]},
+        {"url": f"https://u:{MARK}@h"},
+        {"config": f'{{"password": "{MARK}"}}'},
+    ],
+)
+def test_pairs_and_texts_in_values_are_hidden(value):
+    """A name and its value may be two members or items, and a text is looked at like any other."""
+    assert MARK not in repr(redact(value))
+
+
+def test_a_yes_or_no_is_no_secret():
+    """Whether a password is set may be known."""
+    assert redact({"password": True}) == {"password": True}
