@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_
-
 from densefog_core.actions import request
-from densefog_plugins.models.listparams import Ids, ListParams
-from densefog_plugins.models.lists import describe
-from densefog_plugins.models.operations.table import Operation
-from densefog_plugins.models.resource import storable
-
-
-class DescribeOperations(ListParams):
-    """Which page of the operations; ``status`` does not apply."""
-
-    operation_ids: Ids | None = None
-    resource_ids: Ids | None = None
-    resource_type: str | None = None
-    action_names: Ids | None = None
+from densefog_plugins.models.operations.params import DescribeOperations
 
 
 def describe_operations(params: DescribeOperations) -> dict[str, Any]:
     """List what was done to resources: the project's own operations, or all of them for operators."""
+    # Its table is part of the database only where operations are recorded.
+    from densefog_plugins.models.operations.listing import page
+
     return page(params, request.project_id)
-
-
-def page(params: DescribeOperations, project_id: str | None) -> dict[str, Any]:
-    """Return a page of a project's operations, or of all."""
-    ids = params.operation_ids
-    where = list(_conditions(params))
-    return describe(Operation, params, "operationSet", project_id=project_id, ids=ids, where=where)
-
-
-def _conditions(params: DescribeOperations) -> Iterator[ColumnElement[bool]]:
-    if params.resource_type is not None:
-        yield Operation.resource_type.in_(storable([params.resource_type]))
-    if params.action_names is not None:
-        yield Operation.action.in_(storable(params.action_names))
-    if params.resource_ids is not None:
-        wanted = [f'"{one}"' for one in storable(params.resource_ids)]
-        yield or_(false(), *(Operation.resource_ids.contains(one, autoescape=True) for one in wanted))
