@@ -473,6 +473,33 @@ def densefog_gauges(app: App) -> Mapping[str, float] | None:
     """
 
 
+@hookspec
+def densefog_tables(app: App) -> Iterable[Any] | None:
+    """Return the tables that the plugin has in the application's database, whether its settings use them or not.
+
+    Called once, when the database is opened: migrations must know a table that another shell's settings have switched
+    on, or they would drop it.
+
+    Args:
+        app: the application.
+
+    Returns:
+        SQLAlchemy's ``Table`` objects, of a ``MetaData`` of the plugin's own: a table of the same name that the
+        application declares wins.
+
+    Example:
+        >>> from sqlalchemy import Column, MetaData, String, Table
+        >>> note = Table("note", MetaData(), Column("id", String(32), primary_key=True))
+        >>> class Notes:
+        ...     @hookimpl
+        ...     def densefog_tables(self, app):
+        ...         return [note]
+        >>> app = make_app(Notes())
+        >>> [tables(app=app) == [note] for _, tables in app.plugins.implementations("densefog_tables")]
+        [True]
+    """
+
+
 @hookspec(firstresult=True)
 def densefog_make_counter(app: App) -> Counter | None:
     """Make what counts across all processes of the service, in a database that they share.

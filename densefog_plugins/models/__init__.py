@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
@@ -79,6 +79,14 @@ def make_store(app: App) -> JobStore:
     from densefog_plugins.models.jobstore.store import SQLJobStore
 
     return SQLJobStore(app)
+
+
+@hookimpl
+def densefog_tables() -> Iterable[Any]:
+    """Return the job table."""
+    from densefog_plugins.models.jobstore.table import job
+
+    return [job]
 
 
 @hookimpl

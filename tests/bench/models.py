@@ -62,7 +62,7 @@ def database_url(kind: str) -> Iterator[str]:
 def fill(app: TestApp, rows: int, share: int) -> None:
     """Create the tables, a key, and the rows, of which one in ``share`` is the key's project's."""
     engine = database(app).engine
-    schema.create(engine)
+    schema.create(database(app))
     Own.metadata.create_all(engine)
     keys.create_project("prj-0")
     keys.create_key("prj-0", key=KEY, secret=SECRET)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
 
@@ -19,3 +20,11 @@ def densefog_make_counter(app: App) -> Counter | None:
     from densefog_plugins.models.counters.table import SQLCounter
 
     return SQLCounter(app)
+
+
+@hookimpl
+def densefog_tables() -> Iterable[Any]:
+    """Return the table of counts."""
+    from densefog_plugins.models.counters.table import Count
+
+    return [Count.__table__]

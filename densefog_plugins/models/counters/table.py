@@ -12,9 +12,9 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_core.jobs import utcnow
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import Own
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.jobstore.embedded import create_embedded
+from densefog_plugins.models.jobstore.schema import use_tables
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PRUNE_EVERY, PRUNE_LIMIT = 100, 1000
 
 
-class Count(Base):
+class Count(Own):
     """How often something happened.
 
     Attributes:
@@ -45,7 +45,7 @@ class SQLCounter:
 
     def __init__(self, app: App) -> None:
         self._database = database(app)
-        create_embedded(app)
+        use_tables(app, Count)
 
     def add(self, key: str, lifetime: float) -> int:
         """Count; see `densefog_core.counting.Counter.add`."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from densefog_core.current import current_app
 from densefog_core.errors import ConfigError, DBLockTimeoutError
 from densefog_core.redact import redact_text
+from densefog_plugins.models.base import show_to_migrations
 from densefog_plugins.models.database.dialects import DIALECTS
 from densefog_plugins.models.database.engine import create_engine
 from densefog_plugins.models.database.lockwaits import limit_lock_waits
@@ -75,6 +76,8 @@ class Database:
         fast_engine: the one of both that `Statements` claims and finishes with.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
+        used: tables of densefog's own that this application needs, by name.
+        owners: the plugin of each of densefog's own tables.
     """
 
     def __init__(self, config: Config) -> None:
@@ -84,6 +87,8 @@ class Database:
         self.engine = create_engine(self.url, cooperative=gevent_runs())
         self.native_engine = create_engine(self.url, pooled=False)
         limit_lock_waits(self.engine, config.db_lock_timeout)
+        self.used: dict[str, Table] = {}
+        self.owners: dict[str, str] = {}
         self.dialect = DIALECTS[self.engine.dialect.name]()
         self.job_engine = self.engine
         if self.engine.dialect.name != "sqlite":
@@ -171,7 +176,16 @@ def database(app: App | None = None) -> Database:
     found = _databases.get(app)
     if found is None:
         with _lock:
-            found = _databases.get(app) or _databases.setdefault(app, Database(app.config))
+            found = _databases.get(app) or _databases.setdefault(app, _open(app))
+    return found
+
+
+def _open(app: App) -> Database:
+    found = Database(app.config)
+    for record, tables in app.plugins.implementations("densefog_tables"):
+        own: list[Table] = list(tables(app=app))
+        found.owners.update({table.name: record.name for table in own})
+        show_to_migrations(own, found.engine.dialect.name)
     return found
 
 

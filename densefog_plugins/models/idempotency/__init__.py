@@ -6,7 +6,8 @@ it wants. The first call with it is carried out; the same call again gets the sa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
 from densefog_core.actions.handlers import ActionSpec
@@ -37,7 +38,15 @@ def densefog_startup(app: App) -> None:
     # The innermost: what others do with a call, they do with each time that it is sent.
     app.action_wrappers.insert(0, wrap)
     if any(spec.idempotent for spec in app.actions.freeze().values()):
-        from densefog_plugins.models.idempotency import table  # noqa: F401 - declares what is created
-        from densefog_plugins.models.jobstore.embedded import create_embedded
+        from densefog_plugins.models.idempotency.table import ClientToken
+        from densefog_plugins.models.jobstore.schema import use_tables
 
-        create_embedded(app)
+        use_tables(app, ClientToken)
+
+
+@hookimpl
+def densefog_tables() -> Iterable[Any]:
+    """Return the table of replies."""
+    from densefog_plugins.models.idempotency.table import ClientToken
+
+    return [ClientToken.__table__]

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import Own
 
 #: Bytes of a reply: MySQL makes a MEDIUMTEXT of it, others have no limit.
 LONGEST = 16_777_215
 
 
-class ClientToken(Base):
+class ClientToken(Own):
     """What was asked for under a token, and how it was answered; neither can be read out of the hashes.
 
     Attributes:

@@ -2,70 +2,89 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sqlalchemy import Connection, Engine, Index, Inspector, inspect
+from sqlalchemy import Connection, Index, Inspector, Table, inspect
 from sqlalchemy.schema import CreateIndex
 
+from densefog_core.app import App
 from densefog_core.errors import ConfigError
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import COPIED, Base, Own
+from densefog_plugins.models.database.database import Database, database
+from densefog_plugins.models.jobstore.comparing import Differences, differences
 from densefog_plugins.models.jobstore.table import indexes, job
-
-if TYPE_CHECKING:
-    from densefog_plugins.models.database.database import Database
 
 REMEDY = "run: densefog db init"
 #: MySQL's name of all of UTF-8.
 UTF8 = "utf8mb4"
 
 
-def create(engine: Engine) -> list[str]:
-    """Create the tables and indexes of `Base` that are missing; return a line for each thing that was done."""
+def use_tables(app: App, *models: type[Own]) -> None:
+    """Say which tables of densefog's own are in use: ``db init`` creates them, the embedded database has them now."""
+    found = database(app)
+    found.used.update({model.__tablename__: Own.metadata.tables[model.__tablename__] for model in models})
+    if found.embedded:
+        create(found)
+
+
+def wanted(found: Database) -> list[Table]:
+    """Return the tables that a database must have: the application's on `Base`, and those of densefog's in use."""
+    own = {job.name: job, **found.used}
+    theirs = [table for table in Base.metadata.sorted_tables if not table.info.get(COPIED)]
+    return [*own.values(), *(table for table in theirs if table.name not in own)]
+
+
+def create(found: Database) -> list[str]:
+    """Create the tables and indexes that are missing; return a line for each thing that was done.
+
+    A table that is there already is never changed but for the claim indexes of ``job``; where it is not as densefog
+    needs it, it may be another program's, and a line says so.
+    """
     done = []
-    with engine.begin() as connection:
+    with found.engine.begin() as connection:
         there = set(inspect(connection).get_table_names())
-        for table in Base.metadata.sorted_tables:
+        for table in wanted(found):
             if table.name not in there:
                 table.create(connection, checkfirst=True)
                 done.append(f"created table {table.name}")
-        for index in missing_indexes(connection) if job.name in there else ():
+        unlike = _compare(inspect(connection), found, there)
+        left = [f"left alone: {line}" for one in unlike.values() for line in one.fatal]
+        for index in missing_indexes(connection) if job.name in there and not unlike[job.name].fatal else ():
             index.create(connection, checkfirst=True)
             done.append(f"created index {index.name} on {job.name}")
-    return done or ["nothing to do: every table and index is there"]
+    return [*(done or ["nothing to do: every table and index is there"]), *left]
 
 
-def check(database: Database) -> list[str]:
+def check(found: Database) -> list[str]:
     """Compare the database with what densefog needs.
 
     Returns:
-        A warning for each missing index and for a character set that is too small, with the statement that helps.
+        A warning for each column that is too short, each missing index and a character set that is too small, with
+        what helps.
 
     Raises:
-        ConfigError: it cannot be reached, or the job table or one of its columns is missing.
+        ConfigError: it cannot be reached, a table is missing, or one of densefog's own cannot be written; a line for
+            each reason.
     """
     try:
-        with database.engine.connect().execution_options(read_only=True) as connection:
+        with found.engine.connect().execution_options(read_only=True) as connection:
             inspector = inspect(connection)
             tables = set(inspector.get_table_names())
-            columns = {one["name"] for one in inspector.get_columns(job.name)} if job.name in tables else set()
-            indexless = missing_indexes(connection) if job.name in tables else []
-            charset = _charset(inspector) if job.name in tables else UTF8
+            missing = sorted(table.name for table in wanted(found) if table.name not in tables)
+            unlike = _compare(inspector, found, tables)
+            usable = job.name in unlike and not unlike[job.name].fatal
+            indexless = missing_indexes(connection) if usable else []
+            charset = _charset(inspector) if usable else UTF8
     except Exception as exc:
-        if not database.is_database_error(exc):
+        if not found.is_database_error(exc):
             raise
-        raise ConfigError(f"database {database.shown_url} cannot be used: {database.reason(exc)}") from exc
-    missing = [table for table in Base.metadata.tables if table not in tables]
+        raise ConfigError(f"database {found.shown_url} cannot be used: {found.reason(exc)}") from exc
     if missing:
-        raise ConfigError(f"database {database.shown_url} has no table {', '.join(sorted(missing))}; {REMEDY}")
-    lacking = [column.name for column in job.columns if column.name not in columns]
-    if lacking:
-        raise ConfigError(
-            f"database {database.shown_url}: table {job.name} has no column {', '.join(lacking)}; add what the "
-            f"contract says to it, or rename the table and {REMEDY}"
-        )
-    warnings = [
+        raise ConfigError(f"database {found.shown_url} has no table {', '.join(missing)}; {REMEDY}")
+    if fatal := [line for one in unlike.values() for line in one.fatal]:
+        raise ConfigError("\n".join(f"database {found.shown_url}: {line}" for line in fatal))
+    warnings = [line for one in unlike.values() for line in one.warnings]
+    warnings += [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
-        + " ".join(str(CreateIndex(index).compile(database.engine)).split())
+        + " ".join(str(CreateIndex(index).compile(found.engine)).split())
         for index in indexless
     ]
     if charset != UTF8:
@@ -74,6 +93,12 @@ def check(database: Database) -> list[str]:
             f"Convert it: ALTER TABLE {job.name} CONVERT TO CHARACTER SET {UTF8}"
         )
     return warnings
+
+
+def _compare(inspector: Inspector, found: Database, there: set[str]) -> dict[str, Differences]:
+    """Compare densefog's own tables that are there with what it needs; applications look after theirs themselves."""
+    own = [table for table in wanted(found) if table.metadata is Own.metadata and table.name in there]
+    return {table.name: differences(inspector, table, found.owners.get(table.name, "models")) for table in own}
 
 
 def _charset(inspector: Inspector) -> str:

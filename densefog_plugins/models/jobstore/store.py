@@ -63,7 +63,7 @@ class SQLJobStore:
 
     def init(self) -> list[str]:
         """Create the tables and indexes that are missing, the application's too."""
-        return schema.create(self._database.engine)
+        return schema.create(self._database)
 
     def check(self) -> list[str]:
         """Check the connection, the tables and the indexes."""

@@ -10,17 +10,19 @@ from densefog_core import jsontext
 from densefog_core.ids import SYSTEM_PROJECT
 from densefog_core.jobs import Job
 from densefog_core.redact import redact
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import DIALECTS, Own
 
 #: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
 MAX_ERROR = 60_000
+#: Columns that may be NULL here, and never are: others' tables may refuse it. See `dump`.
+NEVER_NULL = {"job": ("error", "result", "params")}
 #: Written into the statement: a plan for any value could not use PostgreSQL's partial indexes.
 PENDING: ColumnElement[str] = literal_column("'pending'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
 
 job = Table(
     "job",
-    Base.metadata,
+    Own.metadata,
     Column("id", String(32), primary_key=True),
     Column("project_id", String(32), nullable=False),
     Column("action", String(50), nullable=False),
@@ -39,20 +41,17 @@ job = Table(
 )
 
 
-def _not_postgresql(
-    ddl: object, target: object, bind: object, tables: object = None, state: object = None, **context: Any  # noqa: ANN401
-) -> bool:
-    return bool(context["dialect"].name != "postgresql")
-
-
 #: Without it a claim reads the whole table: 87 times slower with 200,000 rows. `updated` is in none: every beat would
 #: have to move its entry.
-CLAIM = Index("ix_job_claim", job.c.status, job.c.run_at, job.c.id)
-CLAIM.ddl_if(callable_=_not_postgresql)
+CLAIM = Index("ix_job_claim", job.c.status, job.c.run_at, job.c.id, info={DIALECTS: ("sqlite", "mysql", "mariadb")})
+CLAIM.ddl_if(CLAIM.info[DIALECTS])
 
 #: PostgreSQL takes partial ones, so that beats change no index and stay heap-only.
 PARTIAL = [
-    Index(f"ix_job_{status}", job.c.run_at, job.c.id, postgresql_where=job.c.status == status).ddl_if("postgresql")
+    Index(
+        f"ix_job_{status}", job.c.run_at, job.c.id, postgresql_where=job.c.status == status,
+        info={DIALECTS: ("postgresql",)},
+    ).ddl_if("postgresql")
     for status in ("pending", "running")
 ]
 

@@ -7,7 +7,8 @@ theirs with ``DescribeOperations``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
@@ -46,7 +47,15 @@ def densefog_startup(app: App) -> None:
     # The last one is the outermost: it sees what others make of the call.
     app.action_wrappers.append(wrap)
     if any(spec.operation for spec in app.actions.freeze().values()):
-        from densefog_plugins.models.jobstore.embedded import create_embedded
-        from densefog_plugins.models.operations import table  # noqa: F401 - declares what is created
+        from densefog_plugins.models.jobstore.schema import use_tables
+        from densefog_plugins.models.operations.table import Operation
 
-        create_embedded(app)
+        use_tables(app, Operation)
+
+
+@hookimpl
+def densefog_tables() -> Iterable[Any]:
+    """Return the operation table."""
+    from densefog_plugins.models.operations.table import Operation
+
+    return [Operation.__table__]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import Own
 from densefog_plugins.models.jobstore.table import load
 from densefog_plugins.models.resource import Timestamps
 
@@ -15,7 +15,7 @@ from densefog_plugins.models.resource import Timestamps
 MAX_MESSAGE = 100
 
 
-class Operation(Timestamps, Base):
+class Operation(Timestamps, Own):
     """One call of an action that is marked as an operation."""
 
     __tablename__ = "operation"

@@ -1,4 +1,4 @@
-"""Plugin ``projects``: access keys that authenticate calls, the projects that they belong to, and their quotas.
+"""Plugin ``projects``: access keys that authenticate calls, and the projects that they belong to.
 
 It does nothing until ``projects_enabled`` is set. Then every call needs a key: those of API ``manage`` one that was
 made for it, those of the others one of a project, which handlers see as ``request.project_id``. The first key comes
@@ -17,7 +17,7 @@ from densefog_core.config import Config, Setting
 if TYPE_CHECKING:
     import click
 
-    from densefog_plugins.models.projects.quotas import consume_quota, release_quota
+    from densefog_plugins.models.quotas import consume_quota, release_quota
 
 __all__ = ["consume_quota", "release_quota"]
 
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Import the public names when they are first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.quotas"), name)
+    return getattr(importlib.import_module("densefog_plugins.models.quotas"), name)
 
 
 @hookimpl
@@ -38,7 +38,6 @@ def densefog_configure(config: Config) -> None:
         ("key_header", str, "X-Le-Key", None, "Header with the id of the access key."),
         ("secret_header", str, "X-Le-Secret", None, "Header with its secret, in requests that are not signed."),
         ("window", int, 300, 1, "Seconds that a signed request's date may differ from this machine's time."),
-        ("default_quota", int, -1, -1, "Quota of what no quota was set for; -1 is without a limit."),
     ):
         name = f"projects_{name}"
         config.declare(Setting(name=name, plugin="projects", type=kind, default=default, minimum=minimum, help=text))
@@ -60,3 +59,11 @@ def densefog_register_commands(group: click.Group) -> None:
     from densefog_plugins.models.projects.commands import projects
 
     group.add_command(projects)
+
+
+@hookimpl
+def densefog_tables() -> Iterable[Any]:
+    """Return the tables of projects, keys and nonces."""
+    from densefog_plugins.models.projects.tables import TABLES
+
+    return [model.__table__ for model in TABLES]

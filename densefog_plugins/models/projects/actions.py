@@ -1,4 +1,4 @@
-"""What operators can ask of projects, keys and quotas; and what tenants can ask of their quotas."""
+"""What operators can ask of projects and keys."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from sqlalchemy import select
 
 from densefog_core import action
-from densefog_core.actions import request
 from densefog_core.errors.iaas_error import InvalidRequestParameter
 from densefog_plugins.models.listparams import Ids, ListParams
 from densefog_plugins.models.lists import describe
-from densefog_plugins.models.projects import keys, quotas
-from densefog_plugins.models.projects.tables import AccessKey, Project, Quota
-from densefog_plugins.models.sessions import current_session
+from densefog_plugins.models.projects import keys
+from densefog_plugins.models.projects.tables import AccessKey, Project
 
 Id = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[A-Za-z0-9._-]+$")]
 Name = Annotated[str, Meta(max_length=100)]
@@ -128,31 +125,6 @@ def describe_access_keys(params: DescribeAccessKeys) -> dict[str, Any]:
     return describe(AccessKey, params, "accessKeySet", project_id=params.project_id, ids=params.access_keys)
 
 
-class SetQuota(ProjectId):
-    """How many of what a project may have; -1 is without a limit."""
-
-    resource: Annotated[str, Meta(min_length=1, max_length=50)]
-    quota: Annotated[int, Meta(ge=-1, le=2_000_000_000)]
-
-
-@action(operation=PROJECT_OPERATION)
-def set_quota(params: SetQuota) -> dict[str, Any]:
-    """Say how many of something a project may have."""
-    quotas.set_quota(params.project_id, params.resource, params.quota)
-    return {"projectId": params.project_id}
-
-
-def describe_quotas(params: ProjectId) -> dict[str, Any]:
-    """List a project's quotas and how much of them is used."""
-    query = select(Quota).where(Quota.project_id == params.project_id).order_by(Quota.resource)
-    return {"quotaSet": current_session().scalars(query).all()}
-
-
-def describe_own_quotas() -> dict[str, Any]:
-    """List the project's quotas and how much of them is used."""
-    return describe_quotas(ProjectId(request.project_id or ""))
-
-
 def _naive(moment: datetime | None) -> datetime | None:
     return moment if moment is None or moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -166,6 +138,4 @@ MANAGE: dict[str, Callable[..., Any]] = {
     "RotateAccessKey": rotate_access_key,
     "DeleteAccessKey": delete_access_key,
     "DescribeAccessKeys": describe_access_keys,
-    "SetQuota": set_quota,
-    "DescribeQuotas": describe_quotas,
 }

@@ -46,10 +46,10 @@ def create_key(project_id: str | None, manage: bool, name: str, json_output: boo
 
 def _prepare() -> None:
     app = get_app()
-    from densefog_plugins.models.jobstore.embedded import create_embedded
-    from densefog_plugins.models.projects import tables  # noqa: F401 - declares what is created
+    from densefog_plugins.models.jobstore.schema import use_tables
+    from densefog_plugins.models.projects.tables import TABLES
 
-    create_embedded(app)
+    use_tables(app, *TABLES)
 
 
 def _or_fail(function: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401

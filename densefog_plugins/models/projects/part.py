@@ -10,13 +10,14 @@ from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_plugins.models.jobstore.embedded import create_embedded
+from densefog_plugins.models.jobstore.schema import use_tables
 from densefog_plugins.models.projects import actions
 from densefog_plugins.models.projects.authentication import Authenticator
+from densefog_plugins.models.projects.tables import TABLES
 
 
 class Projects:
-    """Authenticates calls and lets operators manage projects, keys and quotas."""
+    """Authenticates calls and lets operators manage projects and keys."""
 
     def __init__(self, config: Config) -> None:
         self._authenticate = Authenticator(config)
@@ -24,17 +25,15 @@ class Projects:
 
     @hookimpl
     def densefog_register_actions(self, registry: ActionRegistry) -> None:
-        """Register the actions for operators, and the one for tenants."""
+        """Register the actions for operators."""
         for name, handler in actions.MANAGE.items():
             registry.add(name, handler, api=self._manage_apis)
-        if "public" not in self._manage_apis:
-            registry.add("DescribeQuotas", actions.describe_own_quotas, api="public")
 
     @hookimpl
     def densefog_startup(self, app: App) -> None:
         """Say that calls are authenticated."""
         app.guard = "projects"
-        create_embedded(app)
+        use_tables(app, *TABLES)
 
     @hookimpl(wrapper=True, tryfirst=True)
     def densefog_call_action(

@@ -1,4 +1,4 @@
-"""The tables of projects, access keys, quotas and nonces."""
+"""The tables of projects, access keys and nonces."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_core.jobs import utcnow
-from densefog_plugins.models.base import Base
+from densefog_plugins.models.base import Own
 from densefog_plugins.models.resource import Timestamps
 
 ACTIVE, DELETED = "active", "deleted"
 PROJECT, MANAGE = "project", "manage"
-#: A quota without a limit.
-UNLIMITED = -1
 
 
-class Project(Timestamps, Base):
+class Project(Timestamps, Own):
     """Whom resources belong to."""
 
     __tablename__ = "project"
@@ -40,7 +38,7 @@ class Project(Timestamps, Base):
         }
 
 
-class AccessKey(Timestamps, Base):
+class AccessKey(Timestamps, Own):
     """What a client proves to have, and whom it then acts for. The secret itself is nowhere."""
 
     __tablename__ = "access_key"
@@ -71,26 +69,13 @@ class AccessKey(Timestamps, Base):
         }
 
 
-class Quota(Base):
-    """How many of something a project may have, and has."""
-
-    __tablename__ = "quota"
-
-    id: Mapped[str] = mapped_column(String(90), primary_key=True)
-    project_id: Mapped[str] = mapped_column(String(32), index=True)
-    resource: Mapped[str] = mapped_column(String(50))
-    quota: Mapped[int]
-    used: Mapped[int] = mapped_column(default=0)
-
-    def jsonable(self) -> dict[str, Any]:
-        """Return the quota as clients see it."""
-        return {"projectId": self.project_id, "resource": self.resource, "quota": self.quota, "used": self.used}
-
-
-class Nonce(Base):
+class Nonce(Own):
     """What one signed request was made unrepeatable with."""
 
     __tablename__ = "nonce"
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     created: Mapped[datetime] = mapped_column(index=True, default=utcnow)
+
+
+TABLES = (Project, AccessKey, Nonce)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
 from densefog_plugins.models import Ids, ListParams, batch, describe, session, transaction
-from densefog_plugins.models.projects import consume_quota
+from densefog_plugins.models.quotas import consume_quota
 from stratus.models import Instance, Resource, Volume
 
 Name = Annotated[str, Meta(max_length=100)]

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from densefog_core import job
 from densefog_core.jobs import Job
 from densefog_plugins.models import reconcile, transaction
-from densefog_plugins.models.projects import release_quota
+from densefog_plugins.models.quotas import release_quota
 from stratus.models import Instance, Volume
 from stratus.provider import provider
 

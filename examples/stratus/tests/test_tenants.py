@@ -15,7 +15,8 @@ from densefog_core.config import Config
 from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp
 from densefog_plugins.models import Base, session
-from densefog_plugins.models.projects import keys, quotas
+from densefog_plugins.models.projects import keys
+from densefog_plugins.models.quotas import set_quota
 from densefog_plugins.models.sessions import close_session
 
 #: Stands in every row of the victim's, and may stand in no reply to the other one.
@@ -181,7 +182,7 @@ def forget(tenant: Tenant) -> None:
 
 
 def test_what_is_taken_with_one_key_is_counted_for_its_project(app: TestApp, victim: Tenant, intruder: Tenant) -> None:
-    quotas.set_quota(intruder.project_id, "volumes", 2)
+    set_quota(intruder.project_id, "volumes", 2)
     close_session()
     victim.do("CreateVolumes", size=1, count=5)
     volumes = intruder.do("CreateVolumes", size=1, count=2)["volumeIds"]

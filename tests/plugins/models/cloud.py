@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import densefog_plugins.models
 from densefog_core.ids import new_id
 from densefog_core.testing import TestApp, make_app
+from densefog_plugins.models.base import Own as Densefogs
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.jobstore import schema
 from densefog_plugins.models.resource import ResourceMixin, Timestamps
@@ -48,9 +49,10 @@ class Plain(ResourceMixin, Own):
 def cloud(url: str, *plugins: object, **options: Any) -> Iterator[TestApp]:
     """An application of a database that has the tables of the plugins, and those above."""
     app = make_app(densefog_plugins.models, *plugins, **{"store": "models", "db_url": url, **options})
-    engine = database(app).engine
-    schema.create(engine)
-    Own.metadata.create_all(engine)
+    # Whatever is switched on: tests switch it on afterwards.
+    database(app).used.update(Densefogs.metadata.tables)
+    schema.create(database(app))
+    Own.metadata.create_all(database(app).engine)
     try:
         yield app
     finally:

@@ -10,7 +10,6 @@ import pytest
 from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp
 from densefog_plugins.models.jobstore import schema
-from densefog_plugins.models.jobstore.table import job
 from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.cloud import cloud, empty
 
@@ -36,7 +35,7 @@ def app(shared_cloud: TestApp) -> Iterator[TestApp]:
 
 @pytest.fixture(autouse=True)
 def _job_table_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests of the schema know the job table only; other tests of this run have imported the plugins' tables."""
+    """The tests of the schema know the job table only; other tests of this run have made models on `Base`."""
     if request.module.__name__.endswith(".test_schema"):
-        metadata = SimpleNamespace(sorted_tables=[job], tables={job.name: job})
+        metadata = SimpleNamespace(sorted_tables=[])
         monkeypatch.setattr(schema, "Base", SimpleNamespace(metadata=metadata))

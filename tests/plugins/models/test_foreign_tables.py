@@ -110,6 +110,12 @@ def test_a_job_without_result_ends_in_every_table(at: Harness, engine: Engine) -
 
 
 @every_table
+def test_the_check_finds_nothing_wrong_but_indexes(at: Harness) -> None:
+    """Wider columns, others in between and NOT NULL texts are what a worker can work on."""
+    assert all("has no index" in warning for warning in at.store.check())
+
+
+@every_table
 def test_rows_of_the_original_are_read_run_and_taken_back(at: Harness, engine: Engine) -> None:
     """Its pending job runs, its orphan is taken back and runs, its ended ones are told as they ended."""
     write_rows(engine)

@@ -33,7 +33,7 @@ def _empty(request: pytest.FixtureRequest) -> None:
     if "app" in request.fixturenames:
         app = request.getfixturevalue("app")
         with database(app).engine.begin() as connection:
-            for table in (tables.AccessKey, tables.Project, tables.Quota, tables.Nonce):
+            for table in (tables.AccessKey, tables.Project, tables.Nonce):
                 connection.execute(delete(table))
 
 

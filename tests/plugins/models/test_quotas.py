@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-import densefog_plugins.models.projects as plugin
+import densefog_plugins.models.quotas as plugin
 from densefog_core.errors.project_error import ResourceQuotaNotEnough
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session, transaction
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.projects import consume_quota, release_quota
-from densefog_plugins.models.projects.quotas import set_quota
-from densefog_plugins.models.projects.tables import Quota
+from densefog_plugins.models.quotas import consume_quota, release_quota, set_quota
+from densefog_plugins.models.quotas.table import Quota
 from densefog_plugins.models.sessions import close_session
 from tests.plugins.models.cloud import A, B, Disk, statements
 
@@ -35,7 +34,7 @@ PARTS = {"plugins": [plugin], "actions": {"CreateDisks": create_disks}}
 @pytest.fixture(autouse=True)
 def _empty(app: TestApp) -> None:
     # After the start: quotas are counted, and calls need no key.
-    app.config.apply(projects_enabled=True)
+    app.config.apply(quotas_enabled=True)
     with database(app).engine.begin() as connection:
         connection.execute(delete(Quota))
 
@@ -97,7 +96,7 @@ def test_what_has_no_quota_is_counted_all_the_same(app: TestApp) -> None:
 
 def test_without_projects_nothing_is_counted(app: TestApp) -> None:
     set_quota(A, "disk", 1)
-    app.config.apply(projects_enabled=False)
+    app.config.apply(quotas_enabled=False)
     with statements(app) as seen:
         consume_quota(A, disk=5)
         release_quota(A, disk=5)
@@ -106,7 +105,7 @@ def test_without_projects_nothing_is_counted(app: TestApp) -> None:
 
 
 def test_the_default_quota_is_a_setting(app: TestApp) -> None:
-    app.config.apply(projects_default_quota=2)
+    app.config.apply(quotas_default=2)
     try:
         consume_quota(A, disk=2)
         with pytest.raises(ResourceQuotaNotEnough):
@@ -114,7 +113,7 @@ def test_the_default_quota_is_a_setting(app: TestApp) -> None:
         with pytest.raises(ResourceQuotaNotEnough):
             consume_quota(A, cpus=3)
     finally:
-        app.config.apply(projects_default_quota=-1)
+        app.config.apply(quotas_default=-1)
 
 
 def test_giving_back_too_much_is_logged_and_stops_at_nothing(app: TestApp, caplog: pytest.LogCaptureFixture) -> None:
@@ -133,7 +132,7 @@ def test_taking_is_one_statement(app: TestApp) -> None:
 
 @pytest.mark.parametrize("prepared", [True, False])
 def test_fifty_parallel_creations_against_a_quota_of_ten_give_exactly_ten(app: TestApp, prepared: bool) -> None:
-    app.config.apply(projects_default_quota=10)
+    app.config.apply(quotas_default=10)
     if prepared:
         set_quota(A, "disk", 10)
     api, start = app.api(), threading.Barrier(50)
@@ -147,7 +146,7 @@ def test_fifty_parallel_creations_against_a_quota_of_ten_give_exactly_ten(app: T
         with ThreadPoolExecutor(50) as threads:
             codes = sorted(threads.map(create, range(50)))
     finally:
-        app.config.apply(projects_default_quota=-1)
+        app.config.apply(quotas_default=-1)
     assert codes == [0] * 10 + [4113] * 40
     assert session.scalar(select(func.count()).select_from(Disk)) == 10
     assert standing() == (10, 10)

@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from sqlalchemy import ColumnElement, Select, or_, select, update
 
 from densefog_core.current import current_app
 from densefog_core.errors.project_error import ResourceQuotaNotEnough
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.projects.tables import UNLIMITED, Quota
+from densefog_plugins.models.quotas.table import UNLIMITED, Quota
 from densefog_plugins.models.sessions import ScopedSession, transaction
 
-_logger = logging.getLogger("densefog.projects")
+if TYPE_CHECKING:
+    from densefog_core.app import App
+    from densefog_core.config import Config
+
+_logger = logging.getLogger("densefog.quotas")
+
+
+_uncounted: WeakSet[App] = WeakSet()
+
+
+def counted(config: Config) -> bool:
+    """Return whether quotas are counted; settings of plugins that are not installed are off."""
+    return any(getattr(config, name, False) for name in ("quotas_enabled", "projects_enabled"))
 
 
 def _counted() -> bool:
-    return bool(getattr(current_app().config, "projects_enabled", False))
+    app = current_app()
+    if counted(app.config):
+        return True
+    if app not in _uncounted:
+        _uncounted.add(app)
+        _logger.warning("quotas are not counted: neither quotas_enabled nor projects_enabled is set")
+    return False
 
 
 def consume_quota(project_id: str, **wanted: int) -> None:
     """Take from a project's quotas, all or nothing; until the transaction ends, nobody else can take from these.
 
-    Without ``projects_enabled`` there are no quotas, and nothing is counted.
+    Without ``quotas_enabled`` or ``projects_enabled`` nothing is counted, and the log says so once.
 
     Use it first in a transaction, before the resources' own rows are locked: ``consume_quota(project_id, volume=2,
     gigabytes=20)``.
@@ -114,7 +133,7 @@ def _update(
 
 def _ensure(session: ScopedSession, project_id: str, resource: str) -> None:
     """Add the row if it is not there; another transaction may do the same at the same time."""
-    quota = current_app().config.projects_default_quota
+    quota = getattr(current_app().config, "quotas_default", UNLIMITED)
     row = {"id": _id(project_id, resource), "project_id": project_id, "resource": resource, "quota": quota, "used": 0}
     session.execute(database().dialect.insert_ignoring(Quota.__table__), row)  # type: ignore[arg-type]
 
