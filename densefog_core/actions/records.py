@@ -24,12 +24,18 @@ class Request(Scope):
         remote_addr: the client's address, or None.
         project_id: the project on whose behalf the action runs, or None.
         access_key: id of the access key that authenticated the call, or None.
-        path: the address that was called: ``/``, or ``/`` and the action's name.
+        claimed_key: id of the access key that the call names, whether or not it is the caller's.
+        method: the HTTP method.
+        host: the name, with its port, under which the client reached the API; empty when it is not known.
+        path: what the client called there: below a mount point or a proxy's prefix, that comes first.
         body: the request's body as it came.
         error: what ended the call, or None.
     """
 
     access_key: str | None = None
+    claimed_key: str = ""
+    method: str = "POST"
+    host: str = ""
     path: str = "/"
     body: bytes = b""
     error: BaseException | None = None
@@ -84,6 +90,9 @@ class Call:
         action: the action when the address names it instead of the body.
         pretty: indent the reply.
         request_id: the id that the client gave the call in ``X-Request-Id``.
+        method: the HTTP method.
+        host: name and port of the address that the client called.
+        path: its path; None is ``/``, or ``/`` and the action.
     """
 
     body: bytes
@@ -92,6 +101,9 @@ class Call:
     action: str | None = None
     pretty: bool = False
     request_id: str | None = None
+    method: str = "POST"
+    host: str = ""
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
