@@ -16,7 +16,7 @@ SETTINGS = (
             help="ACTION=CALLS/SECONDS, or *=CALLS/SECONDS for each action that has no rule of its own; by caller."),
     Setting(name="ratelimit_shared", plugin="ratelimit", type=bool, default=False,
             help="Count the calls to all processes together, in the database, instead of in each one by itself."),
-    Setting(name="ratelimit_failures", plugin="ratelimit", default="20/60",
+    Setting(name="ratelimit_failures", plugin="ratelimit", default="10/60",
             help="CALLS/SECONDS: failed authentications of one address, and with one access key, after which both are "
                  "refused for a while; counted in each process by itself. Empty for no limit."),
 )
