@@ -79,6 +79,8 @@ class App:
             innermost. Plugins add theirs at start-up.
         guard: name of the plugin that authenticates calls, or None.
         key_of: returns the id of the access key that a request names, unchecked; the plugin that authenticates sets it.
+        security_schemes: OpenAPI's, of what calls prove who they are with, by name; the guard adds them at start-up.
+        strict: whether a result that is not what its action declares is an error, not a line in the log.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
         drain_deadline: the time of the monotonic clock until which it may take, or None before that.
@@ -105,6 +107,8 @@ class App:
         self.action_wrappers: list[Callable[[ActionSpec], ActionSpec]] = []
         self.guard: str | None = None
         self.key_of: Callable[[Request], str] = lambda request: ""
+        self.security_schemes: dict[str, dict[str, Any]] = {}
+        self.strict = bool(config.debug)
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
         self.drain_deadline: float | None = None

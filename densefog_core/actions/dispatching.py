@@ -33,6 +33,7 @@ class Dispatcher:
         map_error: asked what an exception means that the table does not cover.
         access: writes the line of a call: address, project, action, retCode, seconds, bytes.
         observers: implementations of ``densefog_request_event``.
+        strict: whether a result that is not what its action declares is an error, not a line in the log.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Dispatcher:
         map_error: MapError,
         access: Callable[[str, str, str, int, float, int], None],
         observers: Implementations,
+        strict: bool = False,
     ) -> None:
         self._api = api
         self._actions = actions
@@ -57,6 +59,8 @@ class Dispatcher:
         self._map_error = map_error
         self._access = access
         self._observers = observers
+        self._strict = strict or debug
+        self._unfit: set[str] = set()
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
@@ -68,7 +72,10 @@ class Dispatcher:
             try:
                 spec = self._find(request, call)
                 data = self._call_action(request, spec.call)
-                reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, request.context_id)
+                text = self._envelope(data, spec, pretty=call.pretty)
+                if spec.check_result is not None and not request.dry_run:
+                    self._check(spec, spec.check_result, text)
+                reply = Reply(text, 0, request.context_id)
             except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
                 reply = self.failed(request, spec, exc, pretty=call.pretty)
             except (SystemExit, KeyboardInterrupt) as exc:
@@ -143,6 +150,17 @@ class Dispatcher:
         except (TypeError, ValueError, RecursionError) as exc:
             handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
             raise TypeError(f"action {spec.name}: {handler} returned something that is not JSON: {exc}") from exc
+
+    def _check(self, spec: ActionSpec, check: Callable[[str], None], text: str) -> None:
+        """Raise when a result is not what the action declares; in production it is sent, and logged once."""
+        try:
+            check(text)
+        except TypeError as exc:
+            if self._strict:
+                raise TypeError(f"action {spec.name}: its result is not what it declares: {exc}") from exc
+            if spec.name not in self._unfit:
+                self._unfit.add(spec.name)
+                _logger.error("action %s: its result is not what it declares: %s", spec.name, exc)
 
     def failed(
         self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool = False

@@ -30,6 +30,8 @@ class Request(Scope):
         path: what the client called there: below a mount point or a proxy's prefix, that comes first.
         body: the request's body as it came.
         error: what ended the call, or None.
+        dry_run: whether the call is only planned; what it does is undone.
+        read_only: whether a handler runs that declares that it only reads.
     """
 
     access_key: str | None = None
@@ -39,6 +41,8 @@ class Request(Scope):
     path: str = "/"
     body: bytes = b""
     error: BaseException | None = None
+    dry_run: bool = False
+    read_only: bool = False
 
     def __init__(
         self,
@@ -72,11 +76,13 @@ class Reply:
         text: the envelope as JSON.
         ret_code: 0, or the error's number.
         context_id: to be sent back as ``X-Request-Id``.
+        headers: more headers, such as those that announce the end of a deprecated action.
     """
 
     text: str
     ret_code: int
     context_id: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ from densefog_core.config import CONF
 from densefog_core.context import entered
 from densefog_core.current import get_app
 from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
+from densefog_core.errors.catalogue import ErrorRow
+from densefog_core.functions import place_of
 from densefog_core.hosts import Hosts
 from densefog_core.jobs.workers import Worker
 from densefog_core.server.reading import read_page
@@ -50,6 +52,7 @@ class Api:
             map_error=app.map_error,
             access=app.access_log.write,
             observers=app.plugins.implementations("densefog_request_event"),
+            strict=app.strict,
         )
         self.hosts = None if app.guard else Hosts(app.config.allowed_hosts, app.origins)
         self._transport: Transport | None = None
@@ -75,6 +78,17 @@ class Api:
     def _owner(self, name: str) -> str:
         key = f"{self.name}/{name}"
         return self.app.actions.owner(key) if key in self.app.actions else "the routes"
+
+    @property
+    def errors(self) -> list[ErrorRow]:
+        """The retCodes that it answers with, those of the application's own exceptions among them."""
+        packages = {place_of(spec.handler).partition(".")[0] for spec in self.specs.values()}
+        return self.app.errors.rows(packages - {"densefog_core"})
+
+    @property
+    def security(self) -> Mapping[str, dict[str, Any]]:
+        """OpenAPI's security schemes, by name: what a call proves with who it is from."""
+        return self.app.security_schemes
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; for transports."""

@@ -80,7 +80,7 @@ class Application:
         payload = reply.text.encode()
         start_response(
             _STATUS[http_status(reply.ret_code) if self._mapped else 200],
-            [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id)],
+            [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id), *reply.headers],
         )
         return [payload]
 

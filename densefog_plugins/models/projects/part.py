@@ -31,6 +31,9 @@ class Projects:
         """Say that calls are authenticated, and where the id of a key is found in a request."""
         app.guard = "projects"
         app.key_of = self._authenticate.key_of
+        for name, header in (("accessKey", "key_header"), ("accessSecret", "secret_header")):
+            header = getattr(app.config, f"projects_{header}")
+            app.security_schemes[name] = {"type": "apiKey", "in": "header", "name": header}
         use_tables(app, *TABLES)
 
     @hookimpl
