@@ -34,7 +34,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.serve: $(DECLARED) | $(BIN)/python
-	$(BIN)/pip install --quiet -e . -e examples/stratus
+	$(BIN)/pip install --quiet -e '.[console]' -e examples/stratus
 	touch $@
 
 $(VENV)/.test: $(DECLARED) | $(BIN)/python

@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from densefog_core import jsontext
-from densefog_core.actions.handlers import ActionSpec
 from densefog_core.app import App
 from densefog_core.cli.jobs import jobs
 from densefog_core.cli.new import new
@@ -85,31 +84,18 @@ def _add_plugin_commands(ctx: click.Context) -> None:
 
 
 @main.group(invoke_without_command=True)
-@click.option("--undeclared", is_flag=True, help="Only those whose effect is a guess; exits 1 when there are any.")
 @as_json
 @click.pass_context
-def actions(ctx: click.Context, undeclared: bool, json_output: bool) -> None:
-    """List the actions, with the API that serves each, what it does and the package that owns it."""
+def actions(ctx: click.Context, json_output: bool) -> None:
+    """List the actions, with the API that serves each and the package that owns it."""
     if ctx.invoked_subcommand is None:
-        rows = [_action_row(key, spec) for key, spec in sorted(get_app().actions.freeze().items())]
-        if undeclared:
-            rows = [row for row in rows if not row["declared"]]
-        show(rows, ["api", "action", "effect", "summary", "owner"], json_output=json_output)
-        if undeclared and rows:
-            ctx.exit(1)
-
-
-def _action_row(key: str, spec: ActionSpec) -> dict[str, Any]:
-    return {
-        "api": key.partition("/")[0],
-        "action": spec.name,
-        "effect": spec.effect,
-        "declared": spec.effect_known,
-        "tags": list(spec.tags),
-        "deprecated": spec.deprecated,
-        "summary": spec.summary,
-        "owner": get_app().actions.owner(key),
-    }
+        app = get_app()
+        rows = [
+            {"api": api, "action": spec.name, "summary": spec.summary, "owner": app.actions.owner(key)}
+            for key, spec in sorted(app.actions.freeze().items())
+            for api in [key.partition("/")[0]]
+        ]
+        show(rows, ["api", "action", "summary", "owner"], json_output=json_output)
 
 
 @actions.command("show")

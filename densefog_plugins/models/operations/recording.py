@@ -39,6 +39,10 @@ def recorded(app: App, spec: ActionSpec, operation: tuple[str, str]) -> ActionSp
     call = spec.call
 
     def record(request: Request) -> Any:  # noqa: ANN401
+        if request.params.get("dryRun") is True:
+            # What is only planned is no operation.
+            return call(request)
+        request.operation_id = new_id("opertn-")
         entry = _Entry(app, spec, operation, request)
         # The reply is decided by then. What fails in there is logged, and changes nothing.
         request.on_teardown(entry.write)
@@ -83,7 +87,7 @@ class _Entry:
         request, now = self._request, utcnow()
         params = {name: value for name, value in request.params.items() if name != "action"}
         return {
-            "id": new_id("opertn-"),
+            "id": request.operation_id,
             "project_id": request.project_id or SYSTEM_PROJECT,
             "access_key": request.access_key or "",
             "action": self._spec.name[:50],

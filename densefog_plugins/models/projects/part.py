@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from typing import Any
+
 from densefog_core import hookimpl
 from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
@@ -28,16 +31,14 @@ class Projects:
 
     @hookimpl
     def densefog_startup(self, app: App) -> None:
-        """Say that calls are authenticated, and where the id of a key is found in a request."""
+        """Say that calls are authenticated."""
         app.guard = "projects"
-        app.key_of = self._authenticate.key_of
-        for name, header in (("accessKey", "key_header"), ("accessSecret", "secret_header")):
-            header = getattr(app.config, f"projects_{header}")
-            app.security_schemes[name] = {"type": "apiKey", "in": "header", "name": header}
         use_tables(app, *TABLES)
 
-    @hookimpl
-    def densefog_authenticate(self, request: Request) -> bool:
-        """Find out whose key a request has."""
+    @hookimpl(wrapper=True, tryfirst=True)
+    def densefog_call_action(
+        self, request: Request, handler: Callable[[Request], Any]
+    ) -> Generator[None, Any, Any]:
+        """Find out who calls, before anybody else sees the call."""
         self._authenticate(request)
-        return True
+        return (yield)

@@ -9,14 +9,14 @@ reported, and the others go on. The job does what takes time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from sqlalchemy import select
 
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
-from densefog_plugins.models import Ids, ListParams, batch, describe, listed, session, transaction
+from densefog_plugins.models import Ids, ListParams, batch, describe, session, transaction
 from densefog_plugins.models.quotas import consume_quota
 from stratus.models import Instance, Resource, Volume
 
@@ -31,27 +31,9 @@ def project_id() -> str:
     return request.project_id or SYSTEM_PROJECT
 
 
-class VolumesJob(TypedDict):
-    """The job that was enqueued, and the volumes that it is about."""
-
-    jobId: str
-    volumeIds: list[str]
-
-
-class InstancesJob(TypedDict):
-    """The job that was enqueued, and the instances that it is about."""
-
-    jobId: str
-    instanceIds: list[str]
-
-
-RESULTS = {"volume": VolumesJob, "instance": InstancesJob}
-
-
-def writes(kind: str, effect: str, **options: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
+def writes(kind: str, *, idempotent: bool = False) -> Callable[[Handler], Handler]:
     """Make an action of a function that writes: in one transaction, recorded as an operation on resources of a kind."""
-    declared = action(effect=effect, operation=(kind, f"{kind}Ids"), returns=RESULTS[kind], **options)
-    return lambda handler: declared(transaction(handler))
+    return lambda handler: action(operation=(kind, f"{kind}Ids"), idempotent=idempotent)(transaction(handler))
 
 
 class CreateVolumes(Struct):
@@ -62,7 +44,7 @@ class CreateVolumes(Struct):
     name: Name = ""
 
 
-@writes("volume", "create", idempotent=True, examples=[{"size": 10, "count": 2, "name": "data"}])
+@writes("volume", idempotent=True)
 def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
     return create("CreateVolumes", Volume, params.count, name=params.name, size=params.size)
@@ -74,7 +56,7 @@ class VolumeIds(Struct):
     volume_ids: Some
 
 
-@writes("volume", "destroy")
+@writes("volume")
 def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
     return change("DeleteVolumes", Volume, params.volume_ids, "deleting", from_=("available", "error"))
@@ -87,7 +69,7 @@ class AttachVolume(Struct):
     instance_id: str
 
 
-@writes("volume", "change")
+@writes("volume")
 def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
     instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
@@ -104,7 +86,7 @@ class DetachVolume(Struct):
     volume_id: str
 
 
-@writes("volume", "change")
+@writes("volume")
 def detach_volume(params: DetachVolume) -> dict[str, Any]:
     """Detach a volume from its instance, or from one that it could not be attached to."""
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
@@ -120,7 +102,7 @@ class DescribeVolumes(ListParams):
     volume_ids: Ids | None = None
 
 
-@action(effect="read", returns=listed(Volume, "volumeSet"), tags=("volumes",), examples=[{"limit": 2}])
+@action
 def describe_volumes(params: DescribeVolumes) -> dict[str, Any]:
     """List the project's volumes."""
     return describe(Volume, params, "volumeSet", project_id=project_id(), ids=params.volume_ids)
@@ -135,7 +117,7 @@ class CreateInstances(Struct):
     name: Name = ""
 
 
-@writes("instance", "create", idempotent=True, examples=[{"cpus": 2, "memory": 2048, "name": "web"}])
+@writes("instance", idempotent=True)
 def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
     return create("CreateInstances", Instance, params.count, name=params.name, cpus=params.cpus, memory=params.memory)
@@ -147,19 +129,19 @@ class InstanceIds(Struct):
     instance_ids: Some
 
 
-@writes("instance", "change")
+@writes("instance")
 def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
     return change("StartInstances", Instance, params.instance_ids, "starting", from_=("stopped",))
 
 
-@writes("instance", "change")
+@writes("instance")
 def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
     return change("StopInstances", Instance, params.instance_ids, "stopping", from_=("active",))
 
 
-@writes("instance", "destroy")
+@writes("instance")
 def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
     return change("DeleteInstances", Instance, params.instance_ids, "deleting", from_=("active", "stopped", "error"))
@@ -171,7 +153,7 @@ class DescribeInstances(ListParams):
     instance_ids: Ids | None = None
 
 
-@action(effect="read", returns=listed(Instance, "instanceSet"), tags=("instances",), examples=[{"limit": 2}])
+@action
 def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
     return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids, verbose=detailed)
