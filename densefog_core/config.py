@@ -291,7 +291,7 @@ class Stray(NamedTuple):
 
 #: Variables that begin as settings do: of commands, of the supervisor, and of tests.
 _NO_SETTINGS = re.compile(
-    r"DENSEFOG_(KEY|SECRET|PROCESS|REQUIRE_DATABASES|TEST_\w+"
+    r"DENSEFOG_(KEY|SECRET|PROCESS(ES)?|LISTEN_FD|READY_FD|REQUIRE_DATABASES|TEST_\w+"
     # What Kubernetes tells each container of a Service that is called densefog or densefog-something.
     r"|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )

@@ -16,7 +16,8 @@ import click
 from densefog_core.config import CONF, Config, Origin, apply_from, fall_back
 from densefog_core.errors import ConfigError, StartupError
 from densefog_core.server import api as servers
-from densefog_core.server import serving
+from densefog_core.server import notify, serving
+from densefog_core.server.listeners import listen
 
 #: Exit code of a server that cannot start: EX_CONFIG of sysexits.h.
 EX_CONFIG = 78
@@ -96,23 +97,30 @@ def fail(error: BaseException, *, verbose: bool) -> NoReturn:
 @click.option("--log-dir", help="Folder of the log files; - is stderr (the default).")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Serve with so many processes on one port.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Run so many worker processes.")
+@click.option(
+    "--no-supervisor", is_flag=True, help="Serve in this very process: where systemd or a container starts it again."
+)
 @common_options
 @click.version_option(package_name="densefog", prog_name="densefog-serve")
 def serve(
     what: tuple[str, ...], host: str, port: int, api_name: str, log_dir: str | None, workers: int, processes: int,
-    verbose: bool, **options: Any,  # noqa: ANN401
+    no_supervisor: bool, verbose: bool, **options: Any,  # noqa: ANN401
 ) -> None:
     """Serve the installed actions, and run the installed jobs.
 
     Without an argument one process does both. ``api`` serves only, ``worker`` runs jobs only. MODULE:ROUTES is a dict
     of action names to functions, served beside the installed actions.
+
+    A supervisor starts again what dies. SIGTERM drains and ends; SIGHUP starts new processes, then drains the old ones.
     """
     try:
         configure(log_dir=log_dir, **options)
         fall_back(CONF, log_dir="-").apply(gevent=True)
         roles, routes = _what(what)
         count = _count(roles, workers, processes)
-        if count > 1 and "DENSEFOG_PROCESS" not in os.environ:
+        if no_supervisor and count > 1:
+            raise ConfigError("--no-supervisor is for one process; leave out --workers and --processes")
+        if not (no_supervisor or notify.is_supervised()):
             sys.exit(_supervise(count, host, port, roles))
         _serve(roles, routes, api_name, host, port)
     except StartupError as exc:
@@ -143,12 +151,11 @@ def _supervise(count: int, host: str, port: int, roles: tuple[str, ...]) -> int:
     from densefog_core.server import supervisor
 
     logs.setup(CONF.log_dir, "supervisor", debug=CONF.debug, json=CONF.log_format == "json")
-    if "api" in roles:
-        supervisor.check_port(host, port)
+    listener = listen(host, port) if "api" in roles else None
     command = [sys.executable, "-P", "-m", "densefog_core.cli.serve", *sys.argv[1:]]
     return supervisor.supervise(
-        command, count, drain_timeout=CONF.drain_timeout, log=logging.getLogger("densefog.server"),
-        env={**os.environ, "DENSEFOG_WSGI_REUSE_PORT": "1"},
+        command, count, drain_timeout=CONF.drain_timeout + CONF.drain_delay, log=logging.getLogger("densefog.server"),
+        listener=listener,
     )
 
 

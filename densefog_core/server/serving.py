@@ -17,6 +17,7 @@ from densefog_core.actions.transports import Transport
 from densefog_core.app import App
 from densefog_core.config import CONF
 from densefog_core.jobs.workers import Worker
+from densefog_core.server import notify
 
 _logger = logging.getLogger("densefog.server")
 
@@ -37,14 +38,17 @@ class Served(Protocol):
         """What carries its requests."""
 
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 class _Signals:
-    """SIGTERM and SIGINT: the first one asks to stop, the second ends the process at once."""
+    """SIGTERM, SIGINT and SIGHUP: the first one asks to stop, the second ends the process at once."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
 
     def __enter__(self) -> _Signals:
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {number: signal.signal(number, self._on_signal) for number in _STOPPING}
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -58,7 +62,7 @@ class _Signals:
 
 
 def serve(app: App, apis: Sequence[tuple[Served, str, int]], worker: Worker | None) -> None:
-    """Serve APIs and a worker in this process until SIGTERM or SIGINT, then drain.
+    """Serve APIs and a worker in this process until SIGTERM, SIGINT or SIGHUP, then drain.
 
     Args:
         app: the application.
@@ -86,7 +90,9 @@ def serve(app: App, apis: Sequence[tuple[Served, str, int]], worker: Worker | No
         # What was loaded stays to the end: the garbage collector need not look at it over and over.
         gc.collect()
         gc.freeze()
-        signals.stop.wait()
+        notify.ready()
+        _wait(signals.stop)
+        notify.stopping()
         drain(app, listening, worker)
         if thread is not None:
             thread.join()
@@ -94,6 +100,13 @@ def serve(app: App, apis: Sequence[tuple[Served, str, int]], worker: Worker | No
     announce("stopped")
     if failures:
         raise failures[0]
+
+
+def _wait(stop: threading.Event) -> None:
+    """Wait for the end; where systemd watches, tell it that this thread, and so the loop of all calls, goes on."""
+    interval = notify.watchdog_interval()
+    while not stop.wait(interval):
+        notify.alive()
 
 
 def _run_worker(worker: Worker, signals: _Signals, failures: list[BaseException]) -> threading.Thread:

@@ -28,7 +28,7 @@ def densefog_configure(config: Config) -> None:
     if config.metrics_dir:
         os.makedirs(config.metrics_dir, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = config.metrics_dir
-    elif "DENSEFOG_PROCESS" in os.environ:
+    elif os.environ.get("DENSEFOG_PROCESSES", "1") != "1":
         raise ConfigError("setting metrics_dir is not set: several processes need a folder to add up their metrics in")
 
 

@@ -26,8 +26,6 @@ SETTINGS = (
             help="Seconds that a handler may take."),
     Setting(name="wsgi_max_connections", plugin="wsgi", type=int, default=16_384, minimum=1,
             help="Connections held at once; more are answered 503."),
-    Setting(name="wsgi_reuse_port", plugin="wsgi", type=bool, default=False,
-            help="Share the port with other processes of the same server; --workers sets it."),
 )
 
 

@@ -138,8 +138,7 @@ class Connection:
     def hasten(self) -> None:
         """End the connection soon if nothing was asked on it: the server is draining."""
         if self.phase is Phase.IDLE:
-            grace = 0.0 if self._served else _FIRST_REQUEST_GRACE
-            self.deadline = min(self.deadline, monotonic() + grace)
+            self.deadline = min(self.deadline, monotonic() + _IDLE_GRACE)
 
     def fill(self) -> None:
         """Wait for bytes from the client and append them to ``buffer``.
@@ -330,4 +329,6 @@ class Connection:
         self._server.forget(self)
 
 
-_FIRST_REQUEST_GRACE = 1.0  # seconds for the first request of a connection that was new when the drain began
+#: Seconds for one more request of a connection that is idle when the drain begins: a proxy that keeps it may be sending
+#: one, and is told by the reply to use it no more.
+_IDLE_GRACE = 1.0

@@ -15,13 +15,13 @@ from gevent.event import Event
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
+from densefog_core.server.listeners import bind
 from densefog_plugins.wsgi.connection import Connection, Phase
 from densefog_plugins.wsgi.gateway import WSGIApplication
 from densefog_plugins.wsgi.limits import Limits
 
 logger = logging.getLogger("densefog.server")
 
-_BACKLOG = 1024
 _SCRATCH_BYTES = 32 << 10
 _SPARE_FILES = 128  # file descriptors left for logs, databases and providers
 _SPARE_REJECTS = 64  # connections above the cap that are told so; others are closed without a word
@@ -38,10 +38,9 @@ class Server:
         wsgi_app: Any WSGI callable. It runs in the connection's greenlet and should wait cooperatively.
         host: The address to bind, IPv4 or IPv6.
         port: The port to bind; 0 lets the system choose (see ``address``).
+        listener: A socket that listens, in place of host and port.
         limits: What a client may take.
-        reuse_port: Share the port with other processes that do the same (``SO_REUSEPORT``). A port that others share
-            is then not refused as taken; :func:`densefog_core.server.supervisor.check_port` finds that out before they
-            start.
+        shared: Other processes accept connections from the same listener.
     """
 
     def __init__(
@@ -50,8 +49,9 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 8080,
         *,
+        listener: socket.socket | None = None,
         limits: Limits = Limits(),  # noqa: B008  # frozen
-        reuse_port: bool = False,
+        shared: bool = False,
     ) -> None:
         self.application = wsgi_app
         self.limits = limits
@@ -62,7 +62,8 @@ class Server:
         self.environ: dict[str, Any] = {}
         self.hub: Any = None
         self._wanted = (host, port)
-        self._reuse_port = reuse_port
+        self._listener = listener
+        self._shared = shared
         self._max_connections = limits.max_connections
         self._stream: Any = None
         self._sweeper: Any = None
@@ -80,11 +81,15 @@ class Server:
         Raises:
             OSError: The address cannot be bound; the port is taken (``errno.EADDRINUSE``).
         """
-        listener = _listen(*self._wanted, reuse_port=self._reuse_port)
+        bound = self._listener or bind(*self._wanted)
+        listener = GreenSocket(fileno=bound.detach())
         self.hub = gevent.get_hub()
         self._emptied, self._stopped = Event(), Event()
         self._max_connections = _affordable(self.limits.max_connections)
         self._stream = StreamServer(listener, self._handle, spawn=gevent.spawn_raw)
+        if self._shared:
+            # Each takes its turn: one that takes all that wait would let them wait for itself.
+            self._stream.max_accept = 1
         self._stream.init_socket()
         self.environ = self._base_environ()
         self._stream.start()
@@ -142,7 +147,7 @@ class Server:
             "wsgi.url_scheme": "http",
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
-            "wsgi.multiprocess": self._reuse_port,
+            "wsgi.multiprocess": self._shared,
             "wsgi.run_once": False,
             "wsgi.input_terminated": True,
         }
@@ -188,26 +193,6 @@ class Server:
             connection.deadline = 0.0
         self._interrupt_late()
         self._emptied.wait(_CUT_GRACE)
-
-
-def _listen(host: str, port: int, *, reuse_port: bool) -> GreenSocket:
-    """Return a listening gevent socket, whose connections inherit TCP_NODELAY."""
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-        0
-    ]
-    listener = GreenSocket(family, kind, proto)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _affordable(wanted: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from densefog_core.errors import StartupError
+from densefog_core.server import listeners
 from densefog_plugins.wsgi.app import Application
 from densefog_plugins.wsgi.limits import Limits
 
@@ -46,14 +46,10 @@ class WSGITransport:
         monkey.patch_all()
         from densefog_plugins.wsgi.server import Server
 
-        reuse_port = self._api.app.config.wsgi_reuse_port
-        self._server = Server(self.wsgi_app, host, port, limits=self._limits(), reuse_port=reuse_port)
-        try:
-            self._server.start()
-        except OSError as exc:
-            raise StartupError(
-                f"cannot listen on {host} port {port}: {exc.strerror or exc}; choose another with --host and --port"
-            ) from None
+        shared = listeners.is_handed_over()
+        listener = listeners.listen(host, port)
+        self._server = Server(self.wsgi_app, listener=listener, limits=self._limits(), shared=shared)
+        self._server.start()
         bound_host, bound_port = self._server.address[:2]
         return f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}"
 

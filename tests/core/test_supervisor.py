@@ -14,17 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from densefog_core.errors import StartupError
-from densefog_core.server.supervisor import _Child, check_port
+from densefog_core.server.children import Child
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0  # seconds until a test that hangs fails
 
 SUPERVISE = """
 import logging, sys
-from densefog_core.server import supervisor
+from densefog_core.server import children, supervisor
 supervisor._KILL_GRACE = 0.1
-supervisor._SETTLED = float(sys.argv[4])
+children.SETTLED = supervisor.SETTLED = float(sys.argv[4])
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 command = [sys.executable, "-c", sys.argv[3]]
 count, drain_timeout = int(sys.argv[1]), float(sys.argv[2])
@@ -43,6 +42,11 @@ MISCONFIGURED_LATER = (
     PREAMBLE + "import glob; glob.glob('ready-1-*') and number == '1' and sys.exit(78);" + READY + ("signal.pause()")
 )
 CRASHES = PREAMBLE + READY + "sys.exit(3)"
+#: Says that it serves, as a server does.
+SERVES = "os.write(int(os.environ['DENSEFOG_READY_FD']), b'1');"
+SERVES_AND_DRAINS = DRAINS.replace(READY, SERVES + READY)
+#: The second process of each number cannot start.
+FAILS_LATER = PREAMBLE + "import glob; glob.glob(f'ready-{number}-*') and sys.exit(78);" + SERVES_AND_DRAINS
 
 
 class Supervised:
@@ -63,6 +67,12 @@ class Supervised:
         until(lambda: len(list(self.folder.glob("ready-*"))) >= count)
         files = sorted(self.folder.glob("ready-*"), key=lambda file: file.stat().st_mtime_ns)
         return {int(number): int(pid) for _, number, pid in (file.name.split("-") for file in files)}
+
+    def line(self, text: str) -> None:
+        """Read its lines until one has a text."""
+        assert self.process.stdout is not None
+        while text not in (line := self.process.stdout.readline()):
+            assert line, f"it ended without a line {text!r}"
 
     def end(self) -> tuple[int, str]:
         printed, _ = self.process.communicate(timeout=PATIENCE)
@@ -152,7 +162,7 @@ def test_a_child_that_keeps_dying_is_started_ever_more_slowly(supervised: Callab
 
 def test_the_wait_is_bounded_and_forgotten_after_a_good_start() -> None:
     """At most 30 seconds; a child that ran 10 seconds starts again at once, and begins anew."""
-    child = _Child(0, started=100.0)
+    child = Child(0, started=100.0)
     assert [child.backoff(101.0) for _ in range(9)] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert child.backoff(110.0) == 0
     assert child.backoff(101.0) == 0.5
@@ -172,9 +182,7 @@ def test_a_wrong_configuration_found_later_does_not_end_what_runs(supervised: Ca
     it = supervised(MISCONFIGURED_LATER, settled=0.01)
     pids = it.ready(2)
     os.kill(pids[1], signal.SIGKILL)
-    assert it.process.stdout is not None
-    while "died: exit code 78; next start in" not in it.process.stdout.readline():
-        pass
+    it.line("died: exit code 78; next start in")
     assert is_alive(pids[0])
     it.process.terminate()
     assert it.end()[0] == 0
@@ -185,9 +193,7 @@ def test_a_second_signal_kills(supervised: Callable[..., Supervised]) -> None:
     it = supervised(IGNORES, drain_timeout=600)
     pids = it.ready(2)
     it.process.terminate()
-    assert it.process.stdout is not None
-    while "draining" not in it.process.stdout.readline():
-        pass
+    it.line("draining")
     it.process.terminate()
     code, log = it.end()
     assert code == 1
@@ -214,32 +220,72 @@ def test_children_die_with_a_killed_supervisor(supervised: Callable[..., Supervi
 
 
 def test_children_start_with_no_signal_blocked(supervised: Callable[..., Supervised]) -> None:
-    """The supervisor blocks signals to wait for them; its children must not inherit that."""
+    """Whatever the supervisor does to wait for them."""
     it = supervised(PREAMBLE + READY + "print('blocked', signal.pthread_sigmask(0, ()), flush=True); signal.pause()", 1)
     it.ready(1)
-    assert it.process.stdout is not None
-    while not (line := it.process.stdout.readline()).startswith("blocked"):
-        pass
-    assert line == "blocked set()\n"
+    it.line("blocked set()\n")
     it.process.terminate()
     assert it.end()[0] == 0
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_port_that_is_taken_is_found_out(shared: bool) -> None:
-    """Also when the one who has it would share it."""
-    with socket.socket() as listener:
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        port = listener.getsockname()[1]
-        with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
-            check_port("127.0.0.1", port)
-    check_port("127.0.0.1", port)
+def test_a_restart_lets_the_old_ones_drain_when_all_new_ones_serve(supervised: Callable[..., Supervised]) -> None:
+    """SIGHUP starts each number anew, and only then ends its old process."""
+    it = supervised(SERVES_AND_DRAINS)
+    old = it.ready(2)
+    it.process.send_signal(signal.SIGHUP)
+    new = it.ready(4)
+    assert not set(old.values()) & set(new.values())
+    until(lambda: not any(map(is_alive, old.values())))
+    assert all(map(is_alive, new.values()))
+    it.process.terminate()
+    code, log = it.end()
+    assert code == 0
+    assert log.index(f"started, pid {new[1]}") < log.index(f"(pid {old[0]}) ended: exit code 0")
 
 
-def test_port_0_cannot_be_shared() -> None:
-    """Each process would be given another."""
-    with pytest.raises(StartupError, match="port 0"):
-        check_port("127.0.0.1", 0)
+def test_a_restart_that_fails_leaves_the_old_ones(supervised: Callable[..., Supervised]) -> None:
+    """A wrong setting stops what is new, not what runs."""
+    it = supervised(FAILS_LATER)
+    old = it.ready(2)
+    it.process.send_signal(signal.SIGHUP)
+    it.line("the new processes cannot start; the old ones go on")
+    assert all(map(is_alive, old.values()))
+    it.process.terminate()
+    assert it.end()[0] == 0
+
+
+def test_a_child_that_served_is_started_again_at_once(supervised: Callable[..., Supervised]) -> None:
+    """However early it died: most often one job did it."""
+    it = supervised(SERVES_AND_DRAINS, count=1)
+    first = it.ready(1)
+    os.kill(first[0], signal.SIGKILL)
+    it.line("died: killed by SIGKILL; next start in 0 s")
+    it.ready(2)
+    it.process.terminate()
+    assert it.end()[0] == 0
+
+
+def test_systemd_is_told(
+    supervised: Callable[..., Supervised], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That all serve, that they are alive, that a restart begins and ends, that they stop; the children are not."""
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(PATIENCE)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "100000")
+    it = supervised("import os; assert 'NOTIFY_SOCKET' not in os.environ;" + SERVES_AND_DRAINS)
+
+    def state() -> str:
+        while (line := told.recv(200).decode().splitlines()[0]) == "WATCHDOG=1":
+            pass
+        return line
+
+    with told:
+        assert told.recv(200) == b"WATCHDOG=1"
+        assert state() == "READY=1"
+        it.process.send_signal(signal.SIGHUP)
+        assert [state(), state()] == ["RELOADING=1", "READY=1"]
+        it.process.terminate()
+        assert state() == "STOPPING=1"
+        assert it.end()[0] == 0

@@ -211,6 +211,11 @@ class Reader:
         """Return what the server has written."""
         return self._log.read_text() if self._log.exists() else ""
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send the server a signal."""
+        assert self._server is not None
+        self._server.send_signal(number)
+
     def stop(self) -> None:
         """Do as Ctrl-C does."""
         if self._server is not None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
+import itertools
 import json
 import re
 import shutil
+import signal
 import ssl
 import subprocess
+import threading
 import tomllib
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -103,13 +109,18 @@ def proxied(reader: Reader, tmp_path: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def ask(address: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
-    """Send a request, and return the answer's status and body; the certificate is our own."""
+def trusting() -> ssl.SSLContext:
+    """Trust a certificate of our own."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def ask(address: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    """Send a request, and return the answer's status and body."""
     request = urllib.request.Request(address, body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=20, context=trusting()) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as exc:
         with exc:
@@ -132,6 +143,30 @@ def test_nginx_takes_its_file_and_passes_calls_on(proxied, reader):
 
     assert [ask(proxied + path)[0] for path in ("metrics", "readyz")] == [404, 404]
     assert ask(proxied, b"x" * (1024 * 1024 + 1))[0] == 413
+
+
+def test_no_call_through_nginx_is_lost_by_restarts(proxied, reader):
+    """2,000 calls during three restarts are all answered with the envelope."""
+    calls, answered = itertools.count(), Counter()
+
+    def call() -> None:
+        client = http.client.HTTPSConnection(urlsplit(proxied).netloc, context=trusting(), timeout=20)
+        while next(calls) < 2000:
+            client.request("POST", "/", b'{"action": "DescribeActions"}')
+            with client.getresponse() as answer:
+                body = answer.read()
+            answered[answer.status, json.loads(body)["retCode"] if body.startswith(b"{") else body] += 1
+        client.close()
+
+    clients = [threading.Thread(target=call) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for restarts in range(1, 4):
+        reader.signal(signal.SIGHUP)
+        eventually(lambda ended=restarts: reader.log().count("] stopped") == ended, "the end of the old process")
+    for client in clients:
+        client.join()
+    assert set(answered) == {(200, 0)}
 
 
 def test_mariadb_as_the_page_sets_it_up(mariadb, tmp_path):

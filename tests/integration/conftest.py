@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.integration.process import SERVE, Process
+from tests.integration.process import SERVE, SUPERVISED, Process
 
 Start = Callable[..., Process]
 
@@ -40,12 +41,25 @@ def effects(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def start(tmp_path: Path, effects: str) -> Iterator[Start]:
+    """Starts ``densefog-serve --no-supervisor`` with ``effects`` installed, in a folder of the test's own."""
+    with starting(SERVE, tmp_path, effects) as serve:
+        yield serve
+
+
+@pytest.fixture
+def supervised(tmp_path: Path, effects: str) -> Iterator[Start]:
     """Starts ``densefog-serve`` with ``effects`` installed, in a folder of the test's own."""
+    with starting(SUPERVISED, tmp_path, effects) as serve:
+        yield serve
+
+
+@contextmanager
+def starting(command: tuple[str, ...], folder: Path, site: str) -> Iterator[Start]:
     started: list[Process] = []
 
     def serve(*arguments: str, **variables: str) -> Process:
-        given = {"PYTHONPATH": effects, "DENSEFOG_STRATUS_DELAY": "0.1", **variables}
-        started.append(Process(*SERVE, "--app-root", str(tmp_path), "--port", "0", *arguments, cwd=tmp_path, **given))
+        given = {"PYTHONPATH": site, "DENSEFOG_STRATUS_DELAY": "0.1", **variables}
+        started.append(Process(*command, "--app-root", str(folder), "--port", "0", *arguments, cwd=folder, **given))
         return started[-1]
 
     yield serve

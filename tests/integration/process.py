@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 
 #: Run like their console scripts, but as modules, so that no script has to be installed.
-SERVE = ("-P", "-m", "densefog_core.cli.serve")
+SUPERVISED = ("-P", "-m", "densefog_core.cli.serve")
+#: The same in one process, which tests may kill and ask for its exit code.
+SERVE = (*SUPERVISED, "--no-supervisor")
 DENSEFOG = ("-P", "-c", "from densefog_core.cli.main import main; main(prog_name='densefog')")
 
 T = TypeVar("T")
@@ -49,10 +51,11 @@ class Process:
     Args:
         *arguments: of the interpreter.
         cwd: its working folder.
+        pass_fds: descriptors that it inherits.
         **variables: environment variables.
     """
 
-    def __init__(self, *arguments: str, cwd: Path = ROOT, **variables: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path = ROOT, pass_fds: Sequence[int] = (), **variables: str) -> None:
         self._lines: list[str] = []
         self._news = threading.Condition()
         self.popen = subprocess.Popen(
@@ -63,6 +66,7 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            pass_fds=pass_fds,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

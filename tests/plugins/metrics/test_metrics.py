@@ -147,7 +147,7 @@ def test_metrics_that_are_on_without_their_package_stop_start_up_and_say_what_to
 
 
 def test_several_processes_need_a_folder(monkeypatch):
-    monkeypatch.setenv("DENSEFOG_PROCESS", "0")
+    monkeypatch.setenv("DENSEFOG_PROCESSES", "2")
     with pytest.raises(ConfigError, match="metrics_dir is not set"):
         make_app(densefog_plugins.metrics, metrics_enabled=True)
 

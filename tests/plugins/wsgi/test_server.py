@@ -11,6 +11,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 
+from densefog_core.server.listeners import bind
 from densefog_plugins.wsgi.limits import Limits
 from densefog_plugins.wsgi.server import Server
 from tests.plugins.wsgi.serve import hello
@@ -490,14 +491,26 @@ class TestDrain:
             assert client.is_closed()
         assert server.end()[0] == "True\n"
 
-    def test_an_idle_connection_is_closed_at_once(self, serve: Serve) -> None:
-        """It holds up nothing."""
+    def test_an_idle_connection_is_closed_soon(self, serve: Serve) -> None:
+        """It does not hold up the drain."""
         server = serve(drain=60.0)
         with server.client() as client:
             client.send(get("/hello"))
             client.reply()
             server.terminate()
             assert client.is_closed()
+
+    def test_an_idle_connection_may_be_used_once_more(self, serve: Serve) -> None:
+        """A proxy that keeps it learns from the reply that it ends."""
+        server = serve(drain=60.0)
+        with server.client() as client:
+            client.send(get("/hello"))
+            assert not client.reply().closes
+            server.terminate()
+            until(lambda: not listens(server.port))
+            client.send(get("/hello"))
+            reply = client.reply()
+            assert (reply.body, reply.closes) == (b"hello", True)
         assert server.end()[0] == "True\n"
 
     def test_a_request_half_sent_is_answered(self, serve: Serve) -> None:
@@ -566,11 +579,13 @@ class TestStart:
         with pytest.raises(OSError, match="in use"):
             Server(lambda environ, start_response: [], port=served.port).start()
 
-    def test_a_port_can_be_shared(self) -> None:
-        """With reuse_port two servers listen on one port."""
-        first = Server(lambda environ, start_response: [], port=0, reuse_port=True)
+    def test_a_listener_can_be_shared(self) -> None:
+        """Two servers take turns at one socket."""
+        listener = bind("127.0.0.1", 0)
+        other = listener.dup()
+        first = Server(lambda environ, start_response: [], listener=listener, shared=True)
         first.start()
-        second = Server(lambda environ, start_response: [], port=first.address[1], reuse_port=True)
+        second = Server(lambda environ, start_response: [], listener=other, shared=True)
         second.start()
         assert second.address == first.address
         assert first.stop(1) and second.stop(1)
