@@ -84,6 +84,7 @@ class App:
         self.actions = ActionRegistry()
         self.jobs = JobRegistry()
         self.errors = ErrorTable()
+        self.errors.resources_of = self._resources_of
         self.channels: Registry[ChannelFactory] = Registry("channel")
         self.transports: Registry[TransportFactory] = Registry("transport")
         self.workers: Registry[WorkerFactory] = Registry("worker")
@@ -238,6 +239,10 @@ class App:
                     }
                     self._store = store
         return self._store
+
+    def _resources_of(self, job_id: str) -> list[str]:
+        job = self.store.get(job_id)
+        return [] if job is None else job.resource_ids
 
     def _wake(self) -> None:
         for listener in self.wake_listeners:

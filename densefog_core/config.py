@@ -61,11 +61,11 @@ class Config:
                 self._values[setting.name], self._wrong[setting.name] = setting.default, exc
         self._declarer = APPLICATION
 
-    def setup(self, **settings: Any) -> Config:  # noqa: ANN401
-        """Read the environment again, apply ``settings`` (the original takes ``gevent=True`` here); return ``CONF``."""
+    def setup(self, gevent: bool | None = None, **settings: Any) -> Config:  # noqa: ANN401
+        """Read the environment again, apply ``gevent`` when it is given, and ``settings``; return ``CONF``."""
         for setting in self._settings.values():
             self._resolve(setting)
-        return self.apply(**settings)
+        return self.apply(**settings, **({} if gevent is None else {"gevent": gevent}))
 
     def apply(self, **settings: Any) -> Config:  # noqa: ANN401
         """Set settings; a name that nobody declared becomes an attribute for the application's own use.
@@ -215,9 +215,9 @@ class Config:
 CONF = Config()
 
 
-def setup(**settings: Any) -> Config:  # noqa: ANN401
+def setup(gevent: bool | None = None, **settings: Any) -> Config:  # noqa: ANN401
     """Return ``CONF`` with the environment read again; see `Config.setup`."""
-    return CONF.setup(**settings)
+    return CONF.setup(gevent, **settings)
 
 
 # What follows are functions, because each method of `Config` takes a name from applications.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ H = TypeVar("H", bound=Handler)
 #: The API that actions belong to unless they say otherwise.
 DEFAULT_API = "public"
 _MARK = "__densefog_action__"
+#: The packages whose actions come with densefog.
+_OWN = ("densefog_core", "densefog_plugins")
+
+_logger = logging.getLogger("densefog.actions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,12 @@ class ActionSpec:
     resource_key: str = "resourceIds"
     operation: tuple[str, str] | None = None
     idempotent: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it comes with densefog, so that it gives way to one of the application's of the same name."""
+        module: str = getattr(self.handler, "__module__", None) or ""
+        return module.partition(".")[0] in _OWN
 
 
 @overload
@@ -90,7 +101,7 @@ class ActionRegistry(Registry[ActionSpec]):
         super().__init__("action")
 
     def add(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Register ``handler`` as action ``name``.
+        """Register ``handler`` as action ``name``, in place of one of that name that comes with densefog.
 
         Args:
             name: what clients send.
@@ -105,8 +116,15 @@ class ActionRegistry(Registry[ActionSpec]):
             RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
         """
         spec = make_spec(name, handler, **options)
-        for api in spec.apis:
-            super().add(f"{api}/{name}", spec)
+        for key in (f"{api}/{name}" for api in spec.apis):
+            there = self._values.get(key)
+            if there is None or there.is_own is spec.is_own:
+                super().add(key, spec)
+                continue
+            _logger.info("densefog's own action %s gives way to the application's", key)
+            if there.is_own:
+                del self._values[key]
+                super().add(key, spec)
 
     def replace(self, name: str, handler: Handler, **options: Any) -> None:  # type: ignore[override]  # noqa: ANN401
         """Register ``handler`` in place of another plugin's; see `add`."""

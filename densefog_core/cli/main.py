@@ -87,15 +87,19 @@ def _add_plugin_commands(ctx: click.Context) -> None:
 @as_json
 @click.pass_context
 def actions(ctx: click.Context, json_output: bool) -> None:
-    """List the actions, with the API that serves each and the package that owns it."""
+    """List the actions: the API that serves each, the package that owns it, and the plugin that authenticates calls.
+
+    A ``-`` as the guard says that nothing which densefog knows of asks who calls.
+    """
     if ctx.invoked_subcommand is None:
         app = get_app()
         rows = [
-            {"api": api, "action": spec.name, "summary": spec.summary, "owner": app.actions.owner(key)}
+            {"api": api, "action": spec.name, "guard": app.guard, "summary": spec.summary,
+             "owner": app.actions.owner(key)}
             for key, spec in sorted(app.actions.freeze().items())
             for api in [key.partition("/")[0]]
         ]
-        show(rows, ["api", "action", "summary", "owner"], json_output=json_output)
+        show(rows, ["api", "action", "guard", "summary", "owner"], json_output=json_output)
 
 
 @actions.command("show")

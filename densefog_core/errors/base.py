@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class StartupError(Exception):
@@ -37,17 +37,28 @@ class BaseIaasException(Exception):
 
     ret_code: int = 5000
 
+    def __new__(cls, *args: object, **options: object) -> Self:  # noqa: D102
+        # Here, because the constructors of applications' own classes often do not call this one's.
+        error = super().__new__(cls, *args, **options)
+        # Past the attributes: a subclass may have properties of these names.
+        vars(error).update(message=Exception.__str__(error) or _summary(cls), data={})
+        return error
+
     def __init__(self, message: str = "", data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.message = message or (type(self).__doc__ or "").strip().partition("\n")[0]
+        self.message = message or _summary(type(self))
         self.data = data or {}
 
     def __str__(self) -> str:
-        return self.message
+        return str(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The constructors of subclasses take what the error is about rather than a message.
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _summary(kind: type) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
 def _rebuild(kind: type[BaseIaasException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseIaasException:
@@ -112,6 +123,7 @@ class BaseResourceException(ClientRequestException):
     """
 
     text: ClassVar[str] = "Something is wrong with resource ({})."
+    resource_id: str = ""
 
     def __init__(self, resource_id: str) -> None:
         super().__init__(self.text.format(resource_id), {"resourceId": resource_id})

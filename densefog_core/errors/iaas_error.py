@@ -73,18 +73,25 @@ class ResourceActionUnsupported(BaseResourceException):
 class IaasProviderActionError(ServerInternalError):
     """The provider did not do what it was asked.
 
+    Clients read ``Action failed.op``; the arguments are for the log, and for clients in debug only: a provider's text
+    may name its hosts and accounts.
+
     Args:
-        exception: what its client raised; for the log.
-        stacktrace: where; for the log, and for the client in debug only.
-        message: what clients read; default ``Action failed.op``.
+        exception: what its client raised.
+        stacktrace: where.
+        message: more about it.
     """
 
     ret_code = 5001
+    exception: object = None
+    stacktrace: str = ""
+    detail: str | None = None
 
     def __init__(self, exception: object, stacktrace: str = "", message: str | None = None) -> None:
-        super().__init__(message or "Action failed.op")
+        super().__init__("Action failed.op")
         self.exception = exception
         self.stacktrace = stacktrace
+        self.detail = message
 
 
 class ActionsPartialSuccessError(ServerInternalError):
@@ -93,8 +100,13 @@ class ActionsPartialSuccessError(ServerInternalError):
     Args:
         exceptions: one ``{"exception": error, "<any key>": id}`` for each that failed.
         results: ids, or results, of those that worked.
-        job_id: the job that goes on with those that worked.
+        job_id: the job that goes on with those that worked; without results these are its ``resource_ids``.
     """
+
+    ret_code = 5001
+    exceptions: Sequence[Mapping[str, Any]] = ()
+    results: Sequence[Any] = ()
+    job_id: str | None = None
 
     def __init__(
         self, exceptions: Sequence[Mapping[str, Any]], results: Sequence[Any] = (), job_id: str | None = None
@@ -102,12 +114,17 @@ class ActionsPartialSuccessError(ServerInternalError):
         self.exceptions = [dict(one) for one in exceptions]
         self.results = list(results)
         self.job_id = job_id
-        self.ret_code = 5002 if self.results else 5001
-        if self.results:
+        self.ret_code = 5002 if self.did_something else 5001
+        if self.did_something:
             text = "Actions partial success"
         else:
             text = "Action failed." if len(self.exceptions) == 1 else "Actions all failed."
         super().__init__(text)
+
+    @property
+    def did_something(self) -> bool:
+        """Whether something worked, so that what was written for it must stay."""
+        return bool(self.results or self.job_id)
 
 
 class BaseWaiterError(ServerInternalError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,9 +50,14 @@ class _Entry:
 
 
 class ErrorTable:
-    """Exceptions by class. A class's own ``ret_code`` counts as an entry; the most specific class of the MRO wins."""
+    """Exceptions by class. A class's own ``ret_code`` counts as an entry; the most specific class of the MRO wins.
+
+    Attributes:
+        resources_of: returns what a job is about, by its id, for a partial success that names only a job.
+    """
 
     def __init__(self) -> None:
+        self.resources_of: Callable[[str], Sequence[str]] = lambda job_id: []
         self._entries: dict[type[BaseException], _Entry] = {}
         self._found: dict[type[BaseException], _Entry | None] = {}
         self._owner = "the application"
@@ -124,11 +129,19 @@ class ErrorTable:
         if isinstance(known, ActionsPartialSuccessError):
             failures = [self._failure(one, map_error) for one in known.exceptions]
             codes = [failure["retCode"] for failure in failures] or codes
-            data |= {"jobId": known.job_id, resource_key: known.results, "failures": failures}
+            worked = known.results or (self._of_job(known.job_id) if known.job_id else [])
+            data |= {"jobId": known.job_id, resource_key: worked, "failures": failures}
         data["exceptionTag"] = context_id
         if debug:
             data["exceptionStr"] = stack(known)
         return ErrorAnswer(code, message, data, any(one >= INTERNAL_CODE for one in codes))
+
+    def _of_job(self, job_id: str) -> Sequence[str]:
+        try:
+            return self.resources_of(job_id)
+        except Exception:
+            _logger.exception("cannot tell which resources job %s is about", job_id)
+            return []
 
     def _entry(self, kind: type[BaseException]) -> _Entry | None:
         try:
@@ -160,7 +173,7 @@ class ErrorTable:
         registered = entry.owner != "densefog"
         return (error.ret_code if own and not registered else entry.code), message, data  # type: ignore[attr-defined]
 
-    def _failure(self, one: dict[str, Any], map_error: MapError | None) -> dict[str, Any]:
+    def _failure(self, one: Mapping[str, Any], map_error: MapError | None) -> dict[str, Any]:
         error = one.get("exception")
         answer = self.answer(error if isinstance(error, Exception) else Exception(error), map_error=map_error)
         resource_id = next((value for key, value in one.items() if key != "exception"), None)
@@ -192,7 +205,7 @@ def stack(error: BaseException) -> str:
     """Return the traceback of ``error`` and of what it stands for: the provider's, or those of a batch; for the log."""
     parts = ["".join(traceback.format_exception(error))]
     if isinstance(error, IaasProviderActionError):
-        parts.append(f"The provider said {error.exception!r}\n{error.stacktrace}")
+        parts.append(f"The provider said {error.exception!r}\n{error.detail or ''}\n{error.stacktrace}")
     elif isinstance(error, ActionsPartialSuccessError):
         parts += [stack(one["exception"]) for one in error.exceptions if isinstance(one.get("exception"), Exception)]
     return "\n".join(part.rstrip() for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from densefog_core.current import get_app
 from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
 from densefog_core.jobs.workers import Worker
 from densefog_core.server.serving import serve
+
+_logger = logging.getLogger("densefog.server")
 
 
 class Api:
@@ -52,6 +55,8 @@ class Api:
     def route(self, routes: Mapping[str, Any]) -> Api:
         """Add actions from a dict of names to handlers, as the original did; return the API.
 
+        One of the name of an action that comes with densefog, such as ``DescribeJobs``, takes its place.
+
         Raises:
             RegistrationError: the dict is empty, a name is taken, or a handler cannot be called.
         """
@@ -59,10 +64,12 @@ class Api:
             raise RegistrationError("the routes must be a dict of action names to functions, and not empty")
         for name, handler in routes.items():
             spec = self.app.wrapped(actions.make_spec(name, handler))
-            if name in self.specs:
+            if name in self.specs and not self.specs[name].is_own:
                 raise RegistrationError(
                     f"action {name!r} is registered twice: by {self._owner(name)} and in the routes"
                 )
+            if name in self.specs:
+                _logger.info("densefog's own action %s/%s gives way to the one in the routes", self.name, name)
             self.specs[name] = spec
         return self
 
@@ -143,6 +150,13 @@ class ServedWorker:
     def run_pending(self) -> int:
         """Run the jobs that are due now, in this thread, and return the number run."""
         return self._worker.run_pending()
+
+    def add_notifiers(self, *channels: Any) -> ServedWorker:  # noqa: ANN401
+        """Do what `add_notifier` does for each of several, given one by one or in lists; return the worker."""
+        for channel in channels:
+            for one in channel if isinstance(channel, list | tuple) else [channel]:
+                self.add_notifier(one)
+        return self
 
     def add_notifier(self, channel: Any) -> ServedWorker:  # noqa: ANN401
         """Tell ``channel`` (a `Channel`, or a function of a `Notification`) of failed jobs, too; return the worker."""

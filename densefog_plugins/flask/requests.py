@@ -17,12 +17,28 @@ _KEY = "densefog.request"
 
 
 class CallRequest(flask.Request):
-    """Flask's request of a call; what it does not have itself, such as ``action`` and ``project_id``, is densefog's."""
+    """Flask's request of a call; what it does not have itself, such as ``action`` and ``project_id``, is densefog's.
+
+    What is set that is not Flask's is set on densefog's request, too, so that jobs and lists know the project.
+    """
+
+    _made = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **options)
+        self._made = True
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if _KEY not in self.environ:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.environ[_KEY], name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        is_flasks = not self._made or name.startswith("_") or name in vars(self) or hasattr(type(self), name)
+        if is_flasks or _KEY not in self.environ:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.environ[_KEY], name, value)
 
 
 def learn_calls(app: flask.Flask) -> None:

@@ -209,8 +209,8 @@ class transaction(ContextDecorator):
         @transaction
         def create(...): ...
 
-    An ActionsPartialSuccessError that has results says that something was done: it commits, and is raised all the
-    same. When any other exception ends a block that joined, the outermost one rolls back even if that exception was
+    An ActionsPartialSuccessError that has results or a job says that something was done: it commits, and is raised all
+    the same. When any other exception ends a block that joined, the outermost one rolls back even if that exception was
     caught in between, unless that was around a `savepoint`.
 
     Raises:
@@ -264,7 +264,7 @@ class transaction(ContextDecorator):
 
 
 def _commits(error: BaseException | None) -> bool:
-    return error is None or (isinstance(error, ActionsPartialSuccessError) and bool(error.results))
+    return error is None or (isinstance(error, ActionsPartialSuccessError) and error.did_something)
 
 
 @contextmanager

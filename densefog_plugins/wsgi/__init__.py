@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import hookimpl
 from densefog_core.config import CONF, Config, Setting
@@ -53,7 +53,7 @@ def make_transport(api: Api) -> Transport:
     return WSGITransport(api)
 
 
-def create_app(api: str = "public", **settings: object) -> Application:
+def create_app(api: str = "public", **settings: Any) -> Application:  # noqa: ANN401
     """Return an API as a WSGI application, for other servers: ``gunicorn 'densefog_plugins.wsgi:create_app()'``.
 
     Args:

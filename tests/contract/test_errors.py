@@ -90,9 +90,11 @@ class TestProvider:
         assert envelope["message"] == "Action failed.op"
         assert "trace of nova.boot" in envelope["data"]["exceptionStr"]
 
-    def test_a_message_of_its_own_is_shown(self, server: Server):
-        envelope = server.call("Fail", error="ProviderWithMessage")
-        assert (envelope["retCode"], envelope["message"]) == (5001, "Try tomorrow.")
+    def test_a_message_of_its_own_is_for_the_log(self, server: Server):
+        reply = server.post({"action": "Fail", "error": "ProviderWithMessage"})
+        assert (reply.json["retCode"], reply.json["message"]) == (5001, "Action failed.op")
+        assert b"Try tomorrow." not in reply.body
+        server.logged("Try tomorrow.")
 
 
 class TestPartialSuccess:

@@ -2,12 +2,14 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry, action, make_spec
 from densefog_core.errors import RegistrationError
+from densefog_core.testing import make_app
 
 
 @dataclass
@@ -152,3 +154,42 @@ def test_the_docstring_describes_the_action():
 
     spec = make_spec("Act", act)
     assert (spec.summary, spec.description) == ("Do it.", "Do it.\n\nAt length.")
+
+
+def densefogs() -> dict[str, Any]:
+    """Stand for an action that comes with densefog."""
+    return {"whose": "densefog"}
+
+
+densefogs.__module__ = "densefog_core.builtin"
+
+
+def applications() -> dict[str, Any]:
+    return {"whose": "application"}
+
+
+@pytest.mark.parametrize("handlers", [(densefogs, applications), (applications, densefogs)], ids=["before", "after"])
+def test_densefogs_own_action_gives_way(handlers: tuple[Any, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """An application's action of the same name wins, whoever registers first, and the log says so."""
+    registry = ActionRegistry()
+    with caplog.at_level("INFO", "densefog.actions"):
+        for handler in handlers:
+            registry.add("DescribeJobs", handler)
+    assert registry.of("public")["DescribeJobs"].handler is applications
+    assert "public/DescribeJobs gives way" in caplog.text
+
+
+def test_of_two_applications_none_gives_way() -> None:
+    """Two packages that register one action are a mistake, as ever."""
+    registry = ActionRegistry()
+    registry.add("DescribeJobs", applications)
+    with pytest.raises(RegistrationError, match="registered twice"):
+        registry.add("DescribeJobs", lambda: {})
+
+
+def test_routes_take_the_place_of_densefogs_own() -> None:
+    """`route` is where applications of the original say which actions they have."""
+    api = make_app().api().route({"DescribeJobs": applications})
+    assert api.call("DescribeJobs") == {"whose": "application"}
+    with pytest.raises(RegistrationError, match="registered twice"):
+        api.route({"DescribeJobs": applications})

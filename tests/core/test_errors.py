@@ -209,3 +209,82 @@ def test_an_error_without_a_message_says_what_its_class_is_for():
         """
 
     assert str(Lost()) == "It is lost."
+
+
+class Sizeless(iaas_error.InvalidRequestParameter):
+    """An application's error whose constructor calls no other one."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __str__(self):
+        return f"no size {self.size}"
+
+
+class Wordless(iaas_error.ResourceNotFound):
+    def __init__(self, resource_id, reason):
+        self.reason = reason
+
+
+class Property(iaas_error.ResourceActionForbiden):
+    def __init__(self, code):
+        self.code = code
+
+    @property
+    def message(self):
+        return f"refused by {self.code}"
+
+
+class Provider(iaas_error.IaasProviderActionError):
+    def __init__(self, reason):
+        self.reason = reason
+
+
+class Batch(iaas_error.ActionsPartialSuccessError):
+    """Some resources of a batch, or all of them, could not be acted on."""
+
+    def __init__(self):
+        self.note = "nothing of its base"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (Sizeless(3), 4100, "no size 3"),
+        (Wordless("vol-1", "gone"), 4104, "('vol-1', 'gone')"),
+        (Property("E7"), 4105, "refused by E7"),
+        (Provider("down"), 5001, "down"),
+        (Batch(), 5001, "Some resources of a batch, or all of them, could not be acted on."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_class_need_not_call_its_base(table, error, code, message):
+    """Its str() is the message, and nothing that densefog looks at is missing, in the log neither."""
+    answer = table.answer(error, debug=True)
+    assert answer.ret_code == code
+    assert answer.message == message
+    assert type(error).__name__ in stack(error)
+
+
+def test_what_the_provider_says_is_for_the_log(table):
+    """The message that an application gives goes there, too: it often is the provider's own."""
+    error = iaas_error.IaasProviderActionError(ValueError("x"), "line 5", "cinder: no host h1")
+    answer = table.answer(error)
+    assert (answer.ret_code, answer.message) == (5001, "Action failed.op")
+    assert "no host h1" not in str(answer.data) and "no host h1" in stack(error)
+    assert "no host h1" in table.answer(error, debug=True).data["exceptionStr"]
+
+
+def test_a_job_alone_is_a_partial_success_of_its_resources(table):
+    """Applications give the job or the results; the ids are those that the job is about."""
+    table.resources_of = {"job-1": ["vol-2"]}.__getitem__
+    failures = [{"volume": "vol-1", "exception": iaas_error.ResourceNotFound("vol-1")}]
+    answer = table.answer(iaas_error.ActionsPartialSuccessError(failures, job_id="job-1"), resource_key="volumeIds")
+    assert (answer.ret_code, answer.data["volumeIds"], answer.data["jobId"]) == (5002, ["vol-2"], "job-1")
+
+
+def test_a_job_that_cannot_be_read_leaves_the_ids_out(table):
+    """A store that fails now must not turn a reply into an internal error."""
+    table.resources_of = {}.__getitem__
+    answer = table.answer(iaas_error.ActionsPartialSuccessError([], job_id="job-1"))
+    assert (answer.ret_code, answer.data["resourceIds"]) == (5002, [])

@@ -62,10 +62,13 @@ def _violations(errors: Iterable[Any]) -> Iterator[Problem]:
         yield at, missing(error.kind.property) if error.kind.name == "required" else error.message
 
 
-def validate_request(schema: dict[str, Any]) -> None:
+def validate_request(schema: dict[str, Any]) -> Params:
     """Check the parameters of the current request against a JSON Schema, as ``@action(schema=...)`` does.
 
     A schema is compiled when it is first seen; write it once, at the top of the module.
+
+    Returns:
+        The parameters.
 
     Raises:
         ValidationError: they do not fit.
@@ -73,6 +76,7 @@ def validate_request(schema: dict[str, Any]) -> None:
         MissingDependency: jsonschema-rs is not installed.
     """
     _compiled(_Identity(schema))(request.params)
+    return request.params
 
 
 class _Identity:

@@ -200,7 +200,9 @@ class SQLJobStore:
     # -- reading -------------------------------------------------------------------------------------------
 
     def get(self, job_id: str) -> Job | None:
-        """Return one job, or None."""
+        """Return one job, or None; within `transaction` also one that it has enqueued."""
+        if in_transaction():
+            return jobreads.one(current_session().connection(), job_id)
         return self._read(partial(jobreads.one, job_id=job_id))
 
     def page(self, which: JobFilter) -> tuple[Sequence[Job], int]:

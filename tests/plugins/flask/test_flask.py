@@ -7,6 +7,7 @@ import pytest
 
 import densefog_plugins.flask
 import densefog_plugins.wsgi
+from densefog_core import enqueue, request
 from densefog_core.current import current_app
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import make_app
@@ -98,3 +99,20 @@ def test_two_apis_are_mounted_under_two_names():
         mounted = make_app(densefog_plugins.flask, densefog_plugins.wsgi).api(name)
         application.register_blueprint(densefog_plugins.flask.blueprint(mounted, name), url_prefix=f"/{name}")
     assert b"densefog API manage" in application.test_client().get("/manage/").data
+
+
+def take_over():
+    """What an application of the original does that authenticates in a wrapper of its own."""
+    flask.request.project_id = "prj-1"
+    flask.request.ticket = "t-1"
+    return {"project": request.project_id, "ticket": request.ticket, "job": enqueue("Nop")}
+
+
+def test_what_is_set_on_flasks_request_is_densefogs_too():
+    """So jobs and lists belong to the project that a wrapper has found out."""
+    app = make_app(
+        densefog_plugins.flask, actions={"TakeOver": take_over}, jobs={"Nop": lambda: None}, flask_enabled=True
+    )
+    data = app.api().post({"action": "TakeOver"})["data"]
+    assert (data["project"], data["ticket"]) == ("prj-1", "t-1")
+    assert app.store.get(data["job"]).project_id == "prj-1"

@@ -131,6 +131,17 @@ def test_a_partial_success_commits_what_succeeded(app: TestApp) -> None:
     assert count() == 1
 
 
+def test_a_partial_success_with_only_a_job_commits(app: TestApp) -> None:
+    """Applications give the job in place of the results; its rows and the job itself stay."""
+    with pytest.raises(ActionsPartialSuccessError) as raised, transaction() as found:
+        found.add(disk())
+        job_id = enqueue("Sweep", {"resource_ids": ["r-1"]})
+        joined = app.store.get(job_id)
+        raise ActionsPartialSuccessError([{"exception": ResourceNotFound("x"), "id": "x"}], job_id=job_id)
+    assert joined is not None and joined.resource_ids == ["r-1"]
+    assert (count(), app.store.get(job_id) is not None, raised.value.ret_code) == (1, True, 5002)
+
+
 def test_a_job_is_enqueued_with_the_rows_or_not_at_all(app: TestApp) -> None:
     woken = []
     app.wake_listeners[:] = [lambda: woken.append(1)]
