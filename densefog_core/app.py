@@ -12,10 +12,12 @@ from typing import Any
 from densefog_core import builtin, hookspecs, logs, notify_durable
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.actions.keys import KeyState, no_keys
-from densefog_core.actions.records import Request
+from densefog_core.actions.records import Request, request
 from densefog_core.actions.transports import HeaderSource, Page, TransportFactory
 from densefog_core.config import CONF, Config, declared_by
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
+from densefog_core.errors.iaas_error import ResourceNotBelongsToProject
+from densefog_core.errors.project_error import AccessKeyInvalid
 from densefog_core.errors.table import text_of
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
@@ -42,6 +44,10 @@ class _Core:
     """The core's own part in the calls that plugins wrap."""
 
     @hookimpl(trylast=True)
+    def densefog_authenticate(self, request: Request) -> bool:
+        raise AccessKeyInvalid(request.claimed_key)
+
+    @hookimpl(trylast=True)
     def densefog_call_action(self, request: Request, handler: Callable[[Request], Any]) -> Any:  # noqa: ANN401
         return handler(request)
 
@@ -64,6 +70,9 @@ class App:
         notifier: tells channels of failed jobs.
         access_log: where each call's line goes.
         pages: answers to GET by path; each is given the `Api` that is asked. Plugins add theirs at start-up.
+        readers: who may read a page, by path: the name of a setting with one of `config.READERS`; without one, all.
+        outside: what those get who may not read a page, by path; without one, they are refused.
+        origins: origins whose pages may call APIs from a browser. Plugins add theirs at start-up.
         mounts: what makes a plugin's WSGI application below a prefix like ``/console``; each is given the `Api`, and
             returns None where it serves nothing. Calls of actions come first. Plugins add theirs at start-up.
         key_state: returns what is known of an access key in force, or None; the plugin that authenticates sets it.
@@ -73,6 +82,9 @@ class App:
         action_wrappers: functions that return an `ActionSpec` whose call does more, or the same one; the first is the
             innermost. Plugins add theirs at start-up.
         guard: name of the plugin that authenticates calls, or None.
+        key_of: returns the id of the access key that a request names, unchecked; the plugin that authenticates sets it.
+        security_schemes: OpenAPI's, of what calls prove who they are with, by name; the guard adds them at start-up.
+        strict: whether a result that is not what its action declares is an error, not a line in the log.
         wake_listeners: called after a job was enqueued that is due now.
         draining: set while the process shuts down.
         drain_deadline: the time of the monotonic clock until which it may take, or None before that.
@@ -92,12 +104,18 @@ class App:
         self.notifier = Notifier(self)
         self.access_log = logs.AccessLog()
         self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
+        self.readers: dict[str, str] = {"/openapi.json": "actions_readers"}
+        self.outside: dict[str, Callable[[Any], Page]] = {}
+        self.origins: list[str] = []
         self.mounts: dict[str, Callable[[Any], Callable[..., Iterable[bytes]] | None]] = {}
         self.key_state: Callable[[str], KeyState | None] = no_keys
         self.response_headers: list[HeaderSource] = []
         self.apis: dict[str, Any] = {}
         self.action_wrappers: list[Callable[[ActionSpec], ActionSpec]] = []
         self.guard: str | None = None
+        self.key_of: Callable[[Request], str] = lambda request: ""
+        self.security_schemes: dict[str, dict[str, Any]] = {}
+        self.strict = bool(config.debug)
         self.wake_listeners: list[Callable[[], None]] = []
         self.draining = False
         self.drain_deadline: float | None = None
@@ -123,7 +141,7 @@ class App:
             self.plugins.add(plugin)
         self.plugins.add_parts()
         with self.actions.owned_by("densefog"):
-            builtin.register(self.actions, lambda: self.store, lambda api: self.apis[api].specs)
+            builtin.register(self.actions, lambda: self.store, self._described)
         if self.config.notify_durable:
             with self.jobs.owned_by("densefog"):
                 notify_durable.register(self.jobs, self)
@@ -179,6 +197,7 @@ class App:
         """
         if not self._started:
             self._started = True
+            self.guard = self.plugins.answers("densefog_authenticate")
             self.plugins.register_core(_Core())
             self._observers = self.plugins.implementations("densefog_job_event")
             self._job_params = self.plugins.implementations("densefog_job_params")
@@ -212,6 +231,25 @@ class App:
         if self.plugins.is_wrapped("densefog_call_action"):
             return lambda request, handler: hook(request=request, handler=handler)
         return lambda request, handler: handler(request)
+
+    def authenticator(self) -> Callable[[Request], None] | None:
+        """Return what finds out whose request it is, or raises; None where no plugin authenticates."""
+        hook = self.plugins.hook.densefog_authenticate
+        if self.plugins.answers("densefog_authenticate") is None:
+            return None
+
+        def authenticate(request: Request) -> None:
+            request.claimed_key = self.key_of(request)
+            hook(request=request)
+
+        return authenticate
+
+    def _described(self, api: str) -> Mapping[str, ActionSpec]:
+        """Return the actions of an API for the caller of ``DescribeActions``."""
+        if self.guard and self.config.actions_readers == "manage" and request.project_id is not None:
+            raise ResourceNotBelongsToProject("DescribeActions")
+        specs: Mapping[str, ActionSpec] = self.apis[api].specs
+        return specs
 
     def wrapped(self, spec: ActionSpec) -> ActionSpec:
         """Return an action with what plugins put around its call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,7 @@ from densefog_core.actions import openapi
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.actions.records import request
 from densefog_core.actions.transports import Page
+from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.jobs import Job, JobFilter, JobStore
 
 Ids = Annotated[list[str], Meta(max_length=100)]
@@ -65,6 +66,10 @@ def action_row(spec: ActionSpec) -> dict[str, Any]:
         "description": spec.description,
         "params": spec.params_schema,
         "result": spec.result_schema,
+        "effect": spec.effect,
+        "tags": list(spec.tags),
+        "deprecated": None if spec.deprecated is None else spec.deprecated.isoformat(),
+        "replacedBy": spec.replaced_by,
     }
 
 
@@ -102,8 +107,8 @@ def register(
         return {**page, "actionSet": [action_row(served[name]) for name in names[params.offset :][: params.limit]]}
 
     both = ("public", "manage")
-    registry.add("DescribeActions", describe_actions, api=both, resource_key="actionNames")
-    registry.add("DescribeJobs", describe_jobs, api=both, resource_key="jobIds")
+    registry.add("DescribeActions", describe_actions, api=both, resource_key="actionNames", tags=("actions",))
+    registry.add("DescribeJobs", describe_jobs, api=both, resource_key="jobIds", tags=("jobs",))
 
 
 class Served(Protocol):
@@ -117,6 +122,14 @@ class Served(Protocol):
     def specs(self) -> Mapping[str, ActionSpec]:
         """Its actions by name."""
 
+    @property
+    def errors(self) -> Sequence[ErrorRow]:
+        """The retCodes that it answers with."""
+
+    @property
+    def security(self) -> Mapping[str, dict[str, Any]]:
+        """OpenAPI's security schemes by name."""
+
 
 _pages: WeakKeyDictionary[Served, Page] = WeakKeyDictionary()
 
@@ -124,5 +137,6 @@ _pages: WeakKeyDictionary[Served, Page] = WeakKeyDictionary()
 def openapi_page(api: Served) -> Page:
     """Answer ``/openapi.json``, which is made once: the actions of an API that is served do not change."""
     if api not in _pages:
-        _pages[api] = Page(jsontext.dumps(openapi.document(api.name, api.specs)), "application/json")
+        document = openapi.document(api.name, api.specs, errors=api.errors, security=api.security)
+        _pages[api] = Page(jsontext.dumps(document), "application/json")
     return _pages[api]

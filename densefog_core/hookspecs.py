@@ -268,6 +268,41 @@ def densefog_map_error(error: Exception) -> Exception | None:
 
 
 @hookspec(firstresult=True)
+def densefog_authenticate(request: Request) -> bool | None:
+    """Find out who calls, and set ``request.project_id`` and ``request.access_key``.
+
+    Called for each request before its action is looked up, when at least one plugin implements it. The first plugin
+    that returns True has let the caller in; when none does, the call is refused with 4101. Wrap it with
+    ``@hookimpl(wrapper=True)`` to count failures or to limit them.
+
+    Args:
+        request: the call; ``request.headers``, ``request.body``, ``request.host`` and ``request.path`` are as the
+            client sent them. ``request.params`` is empty when the body is not JSON.
+
+    Returns:
+        True when the caller is known, None when the request carries nothing that this plugin knows.
+
+    Raises:
+        AccessKeyInvalid: the caller is not who it says. Any of densefog's exceptions is answered as usual.
+
+    Example:
+        >>> class Tokens:
+        ...     @hookimpl
+        ...     def densefog_authenticate(self, request):
+        ...         if request.headers.get("Authorization") == "Bearer let-me-in":
+        ...             request.project_id = "acme"
+        ...             return True
+        >>> api = make_app(Tokens(), actions={"Ping": lambda: {"pong": True}}).api()
+        >>> api.post({"action": "Ping"})["retCode"], api.post({"action": "Steal"})["retCode"]
+        (4101, 4101)
+        >>> api.post({"action": "Ping"}, Authorization="Bearer let-me-in")["data"]
+        {'pong': True}
+
+    .. versionadded:: 1.0
+    """
+
+
+@hookspec(firstresult=True)
 def densefog_call_action(request: Request, handler: Callable[[Request], Any]) -> Any:  # noqa: ANN401
     """Run an action's handler; wrap it with ``@hookimpl(wrapper=True)`` to act around every call.
 

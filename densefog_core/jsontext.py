@@ -101,7 +101,11 @@ def _default(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, UUID | Decimal):
         return str(value)
     if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
+        # Under the names that it declares for the wire: `rename` counts.
+        return {
+            sent: getattr(value, name)
+            for name, sent in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | memoryview):

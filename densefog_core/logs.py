@@ -12,7 +12,7 @@ from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
 from densefog_core import jsontext
-from densefog_core.context import get_context_id
+from densefog_core.context import current_scope, get_context_id
 from densefog_core.errors import ConfigError
 from densefog_core.redact import redact, redact_text
 
@@ -144,7 +144,7 @@ class AccessLog:
         self._inode: tuple[int, int] | None = None
 
     def write(self, address: str, project: str, action: str, ret_code: int, seconds: float, size: int) -> None:
-        """Write one line.
+        """Write one line about the call that runs here; its id and its access key come from there.
 
         Args:
             address: the client's.
@@ -166,15 +166,19 @@ class AccessLog:
             _logger.error("cannot write the access log: %s", exc)
 
     def _line(self, address: str, project: str, action: str, ret_code: int, seconds: float, size: int) -> str:
-        context = get_context_id()
+        context, scope = get_context_id(), current_scope()
+        key = getattr(scope, "access_key", None) or getattr(scope, "claimed_key", "")
         if self._json:
-            return jsontext.dumps({
+            line = {
                 "time": self._stamp, "context": context, "address": address, "project": project,
                 "action": action[:_LONGEST], "retCode": ret_code,
                 "milliseconds": round(seconds * 1000, 2), "bytes": size,
-            }) + "\n"
+            }
+            return jsontext.dumps({**line, "accessKey": key[:_LONGEST]} if key else line) + "\n"
         took = f"{seconds * 1000:.2f}ms"
-        return f"[{self._stamp}][{context}] {address} {_plain(project)} {_plain(action)} {ret_code} {took} {size}\n"
+        words = [address, _plain(project), _plain(action), str(ret_code), took, str(size)]
+        words += [_plain(key)] if key else []
+        return f"[{self._stamp}][{context}] {' '.join(words)}\n"
 
     def _put(self, line: str) -> None:
         if self._path is None:

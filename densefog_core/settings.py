@@ -57,6 +57,10 @@ _READERS: dict[type, Callable[[object], Any]] = {
 }
 
 
+#: Who may read a page where calls are authenticated: everybody, whoever has a key, or those who act for no project.
+READERS = ("anyone", "key", "manage")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One declared setting.
@@ -136,6 +140,12 @@ CORE_SETTINGS = (
             help="Tracebacks in replies; never in production."),
     Setting(name="gevent", type=bool, default=False, help="Make the standard library cooperative (monkey patching)."),
     Setting(name="http_status", default="ok", choices=("ok", "map"), help="Errors as HTTP 200, or as real statuses."),
+    Setting(name="allowed_hosts", type=list, default=[],
+            help="Names beside this machine's that an API without authentication answers to; .example.com for all "
+                 "below it, * for every name."),
+    Setting(name="actions_readers", default="key", choices=READERS,
+            help="Who may read /openapi.json and call DescribeActions where calls are authenticated: anyone (of the "
+                 "page only), callers with a key, or those who manage."),
     Setting(name="trusted_proxies", type=list, default=[], help="Addresses or networks whose X-Forwarded-For counts."),
     Setting(name="transport", default="wsgi", help="The transport plugin that serves APIs."),
     Setting(name="worker", default="gevent", help="The worker plugin that runs jobs."),

@@ -27,11 +27,13 @@ class Dispatcher:
         api: its name.
         actions: its actions by name; more may be added.
         debug: whether replies carry tracebacks.
+        authenticate: finds out whose a request is, or raises; None where nobody does.
         call_action: runs a handler, within what plugins put around it.
         errors: what exceptions are answered with.
         map_error: asked what an exception means that the table does not cover.
         access: writes the line of a call: address, project, action, retCode, seconds, bytes.
         observers: implementations of ``densefog_request_event``.
+        strict: whether a result that is not what its action declares is an error, not a line in the log.
     """
 
     def __init__(
@@ -40,43 +42,45 @@ class Dispatcher:
         actions: Mapping[str, ActionSpec],
         *,
         debug: bool,
+        authenticate: Callable[[Request], None] | None,
         call_action: Callable[[Request, Callable[[Request], Any]], Any],
         errors: ErrorTable,
         map_error: MapError,
         access: Callable[[str, str, str, int, float, int], None],
         observers: Implementations,
+        strict: bool = False,
     ) -> None:
         self._api = api
         self._actions = actions
         self._debug = debug
+        self._authenticate = authenticate
         self._call_action = call_action
         self._errors = errors
         self._map_error = map_error
         self._access = access
         self._observers = observers
+        self._strict = strict or debug
+        self._unfit: set[str] = set()
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; whatever goes wrong is answered too."""
         started = time.perf_counter()
-        context_id = context_id_for(call.request_id)
-        request = Request(
-            self._api, "", {}, context_id=context_id, headers=call.headers, remote_addr=call.remote_addr
-        )
-        request.body = call.body
-        if call.action is not None:
-            request.path = f"/{call.action}"
+        request = self.request_of(call)
         token = _scope.set(request)
         spec, reply = None, None
         try:
             try:
                 spec = self._find(request, call)
                 data = self._call_action(request, spec.call)
-                reply = Reply(self._envelope(data, spec, pretty=call.pretty), 0, context_id)
+                text = self._envelope(data, spec, pretty=call.pretty)
+                if spec.check_result is not None and not request.dry_run:
+                    self._check(spec, spec.check_result, text)
+                reply = Reply(text, 0, request.context_id)
             except Exception as exc:  # noqa: BLE001 - every failure has its answer in the error table
-                reply = self._failed(request, spec, exc, pretty=call.pretty)
+                reply = self.failed(request, spec, exc, pretty=call.pretty)
             except (SystemExit, KeyboardInterrupt) as exc:
                 # A library's sys.exit() would end the server, and every other request with it.
-                reply = self._failed(request, spec, RuntimeError(f"the handler raised {exc!r}"), pretty=call.pretty)
+                reply = self.failed(request, spec, RuntimeError(f"the handler raised {exc!r}"), pretty=call.pretty)
             return reply
         finally:
             if request._teardowns is not None:
@@ -91,10 +95,42 @@ class Dispatcher:
                 self._emit(RequestEvent(request, None if spec is None else spec.name, ret_code, seconds, size))
             _scope.reset(token)
 
+    def request_of(self, call: Call) -> Request:
+        """Return the request of a call whose body was not looked at yet."""
+        request = Request(
+            self._api, "", {}, context_id=context_id_for(call.request_id), headers=call.headers,
+            remote_addr=call.remote_addr,
+        )
+        request.body = call.body
+        request.method, request.host = call.method, call.host
+        if call.path is not None:
+            request.path = call.path
+        elif call.action is not None:
+            request.path = f"/{call.action}"
+        return request
+
     def _emit(self, event: RequestEvent) -> None:
         tell(self._observers, event, f"of a call of {event.action or 'no action'}")
 
     def _find(self, request: Request, call: Call) -> ActionSpec:
+        try:
+            self._read(request, call)
+        except ValidationError:
+            self._let_in(request)
+            raise
+        self._let_in(request)
+        spec = self._actions.get(request.action)
+        if spec is None:
+            raise UnknownAction(request.action)
+        return spec
+
+    def _let_in(self, request: Request) -> None:
+        # Before anything is said of the request: strangers do not learn which actions there are.
+        if self._authenticate is not None:
+            self._authenticate(request)
+
+    @staticmethod
+    def _read(request: Request, call: Call) -> None:
         params = _body(call.body)
         if call.action is not None:
             params.setdefault("action", call.action)
@@ -105,10 +141,6 @@ class Dispatcher:
         if call.action is not None and name != call.action:
             raise illegal("/action", f"the address names another action, {call.action[:50]}")
         request.action = name
-        spec = self._actions.get(name)
-        if spec is None:
-            raise UnknownAction(name)
-        return spec
 
     @staticmethod
     def _envelope(data: object, spec: ActionSpec, *, pretty: bool) -> str:
@@ -119,7 +151,21 @@ class Dispatcher:
             handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
             raise TypeError(f"action {spec.name}: {handler} returned something that is not JSON: {exc}") from exc
 
-    def _failed(self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool) -> Reply:
+    def _check(self, spec: ActionSpec, check: Callable[[str], None], text: str) -> None:
+        """Raise when a result is not what the action declares; in production it is sent, and logged once."""
+        try:
+            check(text)
+        except TypeError as exc:
+            if self._strict:
+                raise TypeError(f"action {spec.name}: its result is not what it declares: {exc}") from exc
+            if spec.name not in self._unfit:
+                self._unfit.add(spec.name)
+                _logger.error("action %s: its result is not what it declares: %s", spec.name, exc)
+
+    def failed(
+        self, request: Request, spec: ActionSpec | None, exc: Exception, *, pretty: bool = False
+    ) -> Reply:
+        """Return the reply to a request that ended with an exception; faults of this side are logged."""
         request.error = exc
         answer = self._errors.answer(
             exc,

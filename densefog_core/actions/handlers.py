@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar, overload
 
 from densefog_core.actions import params as typed
+from densefog_core.actions.declaring import Effect, day_of, effect_of, examples_of, tags_of
 from densefog_core.actions.records import Request
 from densefog_core.errors import RegistrationError
 from densefog_core.functions import camel_case, check_plain, place_of
@@ -43,6 +45,16 @@ class ActionSpec:
         resource_key: where ids that succeeded stand in a partial success, for example ``volumeIds``.
         operation: the type of the resources that it acts on and the key of their ids, when calls are to be recorded.
         idempotent: whether a call may carry a ``clientToken``, and is then carried out once however often it is sent.
+        effect: what it does: ``read``, ``create``, ``change`` or ``destroy``.
+        effect_known: whether its author or its name says so; a guessed effect gives no rights.
+        dry_run: whether it can be planned; False where the handler calls outside by itself.
+        returns: the type of ``data``.
+        check_result: raises TypeError unless an envelope, JSON, has data of that type; None where it says nothing.
+        tags: the groups that it belongs to.
+        examples: bodies without ``action`` that it takes.
+        deprecated: the day on which it ends, or None.
+        deprecated_since: the day on which that was said.
+        replaced_by: the action to call instead.
     """
 
     name: str
@@ -56,6 +68,21 @@ class ActionSpec:
     resource_key: str = "resourceIds"
     operation: tuple[str, str] | None = None
     idempotent: bool = False
+    effect: Effect = "change"
+    effect_known: bool = False
+    dry_run: bool = True
+    returns: Any = None
+    check_result: Callable[[str], None] | None = None
+    tags: tuple[str, ...] = ()
+    examples: tuple[dict[str, Any], ...] = ()
+    deprecated: date | None = None
+    deprecated_since: date | None = None
+    replaced_by: str | None = None
+
+    @property
+    def plannable(self) -> bool:
+        """Whether ``dryRun`` may be asked for: its author knows what the action does, and that it can be undone."""
+        return self.dry_run and self.effect_known
 
     @property
     def is_own(self) -> bool:
@@ -109,8 +136,11 @@ class ActionRegistry(Registry[ActionSpec]):
                 a dataclass, TypedDict, ``msgspec.Struct`` or anything with pydantic's ``model_validate``; returns a
                 dict.
             **options: ``api``, a name or several (default ``public``); ``schema``, a JSON Schema of the parameters;
-                ``resource_key``; ``operation``, such as ``("volume", "volumeIds")``; ``idempotent``. They win over
-                those of the handler's `action` mark.
+                ``resource_key``; ``operation``, such as ``("volume", "volumeIds")``; ``idempotent``; ``effect``,
+                ``read``, ``create``, ``change`` or ``destroy``; ``returns``, the type of the result where the
+                annotation does not say it; ``tags``; ``examples``, bodies without ``action``; ``deprecated`` and
+                ``deprecated_since``, days such as ``2027-06-01``; ``replaced_by``; ``dry_run=False`` when the handler
+                calls outside and cannot be planned. They win over those of the handler's `action` mark.
 
         Raises:
             RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
@@ -157,6 +187,14 @@ def _build(
     resource_key: str | None = None,
     operation: tuple[str, str] | None = None,
     idempotent: bool = False,
+    effect: str | None = None,
+    dry_run: bool = True,
+    returns: Any = None,  # noqa: ANN401
+    tags: Sequence[str] = (),
+    examples: Sequence[Mapping[str, Any]] = (),
+    deprecated: str | date | None = None,
+    deprecated_since: str | date | None = None,
+    replaced_by: str | None = None,
     **unknown: Any,  # noqa: ANN401
 ) -> ActionSpec:
     if unknown:
@@ -165,18 +203,30 @@ def _build(
         raise RegistrationError(f"{where}: operation must be a type and a key such as ('volume', 'volumeIds')")
     takes, result = _signature(handler, where)
     documentation = inspect.getdoc(handler) or ""
+    known_effect, effect_known = effect_of(name, effect, where)
+    result = result if returns is None else returns
     return ActionSpec(
-        name,
-        handler,
-        _adapt(handler, where, takes, schema),
-        (api,) if isinstance(api, str) else tuple(api),
-        schema or typed.json_schema(None if takes is _NOTHING else takes),
-        typed.result_schema(result),
-        documentation.partition("\n")[0],
-        documentation,
-        resource_key or (operation[1] if operation else "resourceIds"),
-        operation,
-        idempotent,
+        name=name,
+        handler=handler,
+        call=_adapt(handler, where, takes, schema),
+        apis=(api,) if isinstance(api, str) else tuple(api),
+        params_schema=schema or typed.json_schema(None if takes is _NOTHING else takes),
+        result_schema=typed.result_schema(result),
+        summary=documentation.partition("\n")[0],
+        description=documentation,
+        resource_key=resource_key or (operation[1] if operation else "resourceIds"),
+        operation=operation,
+        idempotent=idempotent,
+        effect=known_effect,
+        effect_known=effect_known,
+        dry_run=dry_run,
+        returns=result,
+        check_result=typed.result_checker(result),
+        tags=tags_of(tags, operation, getattr(handler, "__module__", "") or "", where),
+        examples=examples_of(examples, where),
+        deprecated=day_of("deprecated", deprecated, where),
+        deprecated_since=day_of("deprecated_since", deprecated_since, where),
+        replaced_by=replaced_by,
     )
 
 

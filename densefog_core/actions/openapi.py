@@ -1,129 +1,183 @@
-"""The actions of an API as an OpenAPI 3.1 document."""
+"""The actions of an API as an OpenAPI 3.1 document that other people's generators take as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from densefog_core.actions.components import Components, Schema, component_name, reference
 from densefog_core.actions.handlers import ActionSpec
-
-Schema = dict[str, Any]
+from densefog_core.errors.catalogue import ErrorRow, rows
 
 #: Version of the wire: the envelope and the retCodes, which every API of densefog has in common.
 VERSION = "1"
 
-_ERROR: Schema = {
-    "type": "object",
-    "description": "What went wrong; retCode says which error it is.",
-    "required": ["data", "retCode", "message"],
-    "properties": {
-        "data": {
-            "type": "object",
-            "required": ["exceptionTag"],
-            "properties": {
-                "exceptionTag": {"type": "string", "description": "The context id, which stands in the log lines."},
-                "errors": {
-                    "type": "array",
-                    "description": "Of retCode 4110: all that is wrong with the request.",
-                    "items": {
-                        "type": "object",
-                        "required": ["path", "message"],
-                        "properties": {
-                            "path": {"type": "string", "description": "JSON pointer into the request."},
-                            "message": {"type": "string"},
-                        },
-                    },
-                },
+_TEXT: Schema = {"type": "string"}
+_COUNTS: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+_IDS: Schema = {"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}}
+_ENVELOPE = ["data", "retCode", "message"]
+
+
+def _object(required: list[str], /, **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+#: The components that every document has.
+_FIXED: dict[str, Schema] = {
+    "ErrorReply": {
+        "title": "ErrorReply",
+        "description": "What went wrong; retCode says which error it is.",
+        **_object(
+            _ENVELOPE,
+            data=reference("ErrorData"),
+            retCode={"type": "integer", "minimum": 1, "description": "See x-densefog-errors."},
+            message=_TEXT,
+        ),
+    },
+    "ErrorData": {
+        "title": "ErrorData",
+        **_object(
+            ["exceptionTag"],
+            exceptionTag={**_TEXT, "description": "The context id, which stands in the log lines."},
+            errors={
+                "type": "array",
+                "description": "Of retCode 4110: all that is wrong with the request.",
+                "items": reference("ErrorPlace"),
             },
-        },
-        "retCode": {"type": "integer", "not": {"const": 0}},
-        "message": {"type": "string"},
+            failures={
+                "type": "array",
+                "description": "Of a batch, retCode 5001 and 5002: the resources that failed.",
+                "items": reference("Failure"),
+            },
+        ),
+    },
+    "ErrorPlace": {
+        "title": "ErrorPlace",
+        **_object(
+            ["path", "message"], path={**_TEXT, "description": "JSON pointer into the request."}, message=_TEXT
+        ),
+    },
+    "Failure": {
+        "title": "Failure",
+        **_object(["retCode", "message"], resourceId={}, retCode={"type": "integer"}, message=_TEXT),
+    },
+}
+_PLAN: dict[str, Schema] = {
+    "Plan": {
+        "title": "Plan",
+        "description": "What a call would do.",
+        **_object(
+            ["effect", "create", "change", "destroy", "quota", "jobs", "other"],
+            effect={**_TEXT, "enum": ["read", "create", "change", "destroy"]},
+            create={**_COUNTS, "description": "Rows that would be added, by kind."},
+            change={**_IDS, "description": "Ids of what would change, by kind."},
+            destroy={**_IDS, "description": "Ids of what would be gone, by kind."},
+            quota={"type": "object", "additionalProperties": reference("PlanQuota")},
+            jobs={"type": "array", "items": _TEXT, "description": "Actions of the jobs that would be enqueued."},
+            other={**_COUNTS, "description": "Rows of tables that are no resources."},
+            repeated={"type": "boolean", "description": "The clientToken was used: the call would do nothing."},
+        ),
+    },
+    "PlanQuota": {
+        "title": "PlanQuota",
+        **_object(["used", "want", "limit"], **{key: {"type": "integer"} for key in ("used", "want", "limit")}),
+    },
+    "PlanData": {"title": "PlanData", **_object(["plan"], plan=reference("Plan"))},
+    "PlanReply": {
+        "title": "PlanReply",
+        "description": "The answer to dryRun.",
+        **_object(
+            _ENVELOPE,
+            data=reference("PlanData"),
+            retCode={"type": "integer", "enum": [0]},
+            message={"type": ["string", "null"]},
+        ),
     },
 }
 
 
-def document(name: str, specs: Mapping[str, ActionSpec]) -> Schema:
+def document(
+    name: str,
+    specs: Mapping[str, ActionSpec],
+    *,
+    errors: Sequence[ErrorRow] | None = None,
+    security: Mapping[str, Schema] | None = None,
+) -> Schema:
     """Return the OpenAPI 3.1 document of an API, with the path ``POST /<ActionName>`` for each of its actions.
 
     Args:
         name: the API's.
         specs: its actions by name.
+        errors: the retCodes that it answers with; default: those of the contract.
+        security: OpenAPI's security schemes by name: what a call proves with who it is from.
     """
     actions = sorted(specs.values(), key=lambda spec: spec.name)
-    schemas: Schema = {"Error": _ERROR}
-    for spec in actions:
-        schemas |= _components(spec)
+    planned = any("dryRun" in spec.params_schema.get("properties", ()) for spec in actions)
+    components = Components({**_FIXED, **(_PLAN if planned else {})})
+    paths = {f"/{quote(spec.name, safe='')}": {"post": _operation(spec, components)} for spec in actions}
+    header = {"description": "The context id, which stands in the log lines.", "schema": _TEXT}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"densefog API {name}", "version": VERSION},
-        "paths": {f"/{quote(spec.name, safe='')}": {"post": _operation(spec)} for spec in actions},
+        "servers": [{"url": "/"}],
+        "security": [{one: [] for one in security}] if security else [],
+        "tags": [{"name": tag} for tag in sorted({tag for spec in actions for tag in spec.tags})],
+        "paths": paths,
         "components": {
-            "schemas": schemas,
-            "responses": {"Error": {"description": "An error.", "content": _json(_reference("Error"))}},
+            "schemas": components.schemas(),
+            "headers": {"X-Request-Id": header},
+            "responses": {"Error": {"description": "An error.", "content": _json(reference("ErrorReply"))}},
+            **({"securitySchemes": dict(security)} if security else {}),
         },
+        "x-densefog-api": name,
+        "x-densefog-errors": [row._asdict() for row in (rows((), ()) if errors is None else errors)],
     }
 
 
-def _operation(spec: ActionSpec) -> Schema:
-    envelope = {
-        "type": "object",
-        "required": ["data", "retCode", "message"],
-        "properties": {
-            "data": _reference(f"{_key(spec)}.result") if spec.result_schema else {},
-            "retCode": {"const": 0},
-            "message": {"type": "null"},
-        },
-    }
+def _operation(spec: ActionSpec, components: Components) -> Schema:
+    name = component_name(spec.name)
+    body = components.add(f"{name}Params", spec.params_schema or {"type": "object"})
+    data = components.add(f"{name}Result", spec.result_schema) if spec.result_schema else {}
+    status = {"type": "integer", "enum": [0]}
+    envelope = _object(_ENVELOPE, data=data, retCode=status, message={"type": ["string", "null"]})
+    answers = [components.add(f"{name}Reply", envelope), reference("ErrorReply")]
+    # Where any object is a result, a plan is one, too, and `oneOf` would find two that fit.
+    if "dryRun" in spec.params_schema.get("properties", ()) and spec.result_schema.get("required"):
+        answers.insert(1, reference("PlanReply"))
     return {
         "operationId": spec.name,
         "summary": spec.summary,
         "description": spec.description,
-        "requestBody": {"required": True, "content": _json(_reference(f"{_key(spec)}.params"))},
+        "tags": list(spec.tags),
+        "requestBody": {"required": True, "content": _json(body, spec.examples)},
         "responses": {
             "200": {
                 "description": "The result, or an error: HTTP status 200 says only that there is an answer.",
-                "content": _json({"anyOf": [envelope, _reference("Error")]}),
+                "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+                "content": _json({"oneOf": answers}),
             },
             "default": {"$ref": "#/components/responses/Error"},
         },
+        **_extensions(spec),
     }
 
 
-def _components(spec: ActionSpec) -> Schema:
-    """Return the schemas of one action, named after it."""
-    parts = {"params": spec.params_schema or {"type": "object"}, "result": spec.result_schema}
-    named = {f"{_key(spec)}.{part}": schema for part, schema in parts.items() if schema}
-    return {name: _moved(schema, f"#/components/schemas/{name}") for name, schema in named.items()}
+def _extensions(spec: ActionSpec) -> Schema:
+    said: Schema = {"x-densefog-effect": spec.effect}
+    if spec.operation:
+        said["x-densefog-resource"] = {"type": spec.operation[0], "ids": spec.operation[1]}
+    if spec.idempotent:
+        said["x-densefog-idempotent"] = True
+    if spec.deprecated:
+        said |= {"deprecated": True, "x-densefog-sunset": spec.deprecated.isoformat()}
+    if spec.replaced_by:
+        said["x-densefog-replaced-by"] = spec.replaced_by
+    return said
 
 
-def _key(spec: ActionSpec) -> str:
-    """Return the action's name as a key of components, which may have letters, digits and ``.-_`` only."""
-    return "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else f".{ord(c):x}" for c in spec.name)
-
-
-def _moved(schema: Any, home: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return a schema whose references to itself, ``#/...``, follow it to its place in the document."""
-    if isinstance(schema, list):
-        return [_moved(one, home) for one in schema]
-    if not isinstance(schema, dict) or "$id" in schema:
-        return schema
-    moved = {key: _moved(value, home) for key, value in schema.items()}
-    if isinstance(schema.get("$ref"), str):
-        moved["$ref"] = _at(schema["$ref"], home)
-    if "discriminator" in schema and isinstance(schema["discriminator"].get("mapping"), dict):
-        mapping = {tag: _at(target, home) for tag, target in schema["discriminator"]["mapping"].items()}
-        moved["discriminator"] = {**schema["discriminator"], "mapping": mapping}
-    return moved
-
-
-def _at(reference: str, home: str) -> str:
-    return home + reference[1:] if reference.startswith("#") else reference
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
+def _json(schema: Schema, examples: tuple[Mapping[str, Any], ...] = ()) -> Schema:
+    content: Schema = {"schema": schema}
+    if examples:
+        content["examples"] = {f"example{number}": {"value": one} for number, one in enumerate(examples, 1)}
+    return {"application/json": content}

@@ -24,16 +24,26 @@ class Request(Scope):
         remote_addr: the client's address, or None.
         project_id: the project on whose behalf the action runs, or None.
         access_key: id of the access key that authenticated the call, or None.
-        path: the address that was called: ``/``, or ``/`` and the action's name.
+        claimed_key: id of the access key that the call names, whether or not it is the caller's.
+        method: the HTTP method.
+        host: the name, with its port, under which the client reached the API; empty when it is not known.
+        path: what the client called there: below a mount point or a proxy's prefix, that comes first.
         body: the request's body as it came.
         error: what ended the call, or None.
+        dry_run: whether the call is only planned; what it does is undone.
+        read_only: whether a handler runs that declares that it only reads.
         operation_id: id of the operation that records the call, or None.
     """
 
     access_key: str | None = None
+    claimed_key: str = ""
+    method: str = "POST"
+    host: str = ""
     path: str = "/"
     body: bytes = b""
     error: BaseException | None = None
+    dry_run: bool = False
+    read_only: bool = False
     operation_id: str | None = None
 
     def __init__(
@@ -68,11 +78,13 @@ class Reply:
         text: the envelope as JSON.
         ret_code: 0, or the error's number.
         context_id: to be sent back as ``X-Request-Id``.
+        headers: more headers, such as those that announce the end of a deprecated action.
     """
 
     text: str
     ret_code: int
     context_id: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,6 +98,9 @@ class Call:
         action: the action when the address names it instead of the body.
         pretty: indent the reply.
         request_id: the id that the client gave the call in ``X-Request-Id``.
+        method: the HTTP method.
+        host: name and port of the address that the client called.
+        path: its path; None is ``/``, or ``/`` and the action.
     """
 
     body: bytes
@@ -94,6 +109,9 @@ class Call:
     action: str | None = None
     pretty: bool = False
     request_id: str | None = None
+    method: str = "POST"
+    host: str = ""
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from densefog_core import jsontext
+from densefog_core.actions.handlers import ActionSpec
 from densefog_core.app import App
 from densefog_core.cli.jobs import jobs
 from densefog_core.cli.new import new
@@ -84,22 +85,35 @@ def _add_plugin_commands(ctx: click.Context) -> None:
 
 
 @main.group(invoke_without_command=True)
+@click.option("--undeclared", is_flag=True, help="Only those whose effect is a guess; exits 1 when there are any.")
 @as_json
 @click.pass_context
-def actions(ctx: click.Context, json_output: bool) -> None:
-    """List the actions: the API that serves each, the package that owns it, and the plugin that authenticates calls.
+def actions(ctx: click.Context, undeclared: bool, json_output: bool) -> None:
+    """List the actions: the API that serves each, what it does, its owner, and the plugin that authenticates calls.
 
     A ``-`` as the guard says that nothing which densefog knows of asks who calls.
     """
     if ctx.invoked_subcommand is None:
-        app = get_app()
-        rows = [
-            {"api": api, "action": spec.name, "guard": app.guard, "summary": spec.summary,
-             "owner": app.actions.owner(key)}
-            for key, spec in sorted(app.actions.freeze().items())
-            for api in [key.partition("/")[0]]
-        ]
-        show(rows, ["api", "action", "guard", "summary", "owner"], json_output=json_output)
+        rows = [_action_row(key, spec) for key, spec in sorted(get_app().actions.freeze().items())]
+        if undeclared:
+            rows = [row for row in rows if not row["declared"]]
+        show(rows, ["api", "action", "effect", "guard", "summary", "owner"], json_output=json_output)
+        if undeclared and rows:
+            ctx.exit(1)
+
+
+def _action_row(key: str, spec: ActionSpec) -> dict[str, Any]:
+    return {
+        "api": key.partition("/")[0],
+        "action": spec.name,
+        "effect": spec.effect,
+        "guard": get_app().guard,
+        "declared": spec.effect_known,
+        "tags": list(spec.tags),
+        "deprecated": spec.deprecated,
+        "summary": spec.summary,
+        "owner": get_app().actions.owner(key),
+    }
 
 
 @actions.command("show")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from densefog_core.errors import catalogue
 from densefog_core.errors.base import BaseIaasException, RegistrationError
+from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError, IaasProviderActionError
 
 #: What clients read when something failed that they should know nothing of.
@@ -101,6 +103,15 @@ class ErrorTable:
     def freeze(self) -> None:
         """End registration."""
         self._frozen = True
+
+    def rows(self, packages: Collection[str] = ()) -> list[ErrorRow]:
+        """Return every retCode with its name, in order, for documents.
+
+        Args:
+            packages: top-level packages whose own exceptions count beside those that are registered.
+        """
+        registered = [(kind, entry.code) for kind, entry in self._entries.items()]
+        return catalogue.rows(registered, packages)
 
     def answer(
         self,

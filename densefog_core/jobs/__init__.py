@@ -7,6 +7,7 @@ lease can write nothing. A store keeps the promise's table, a worker its clock; 
 from densefog_core.jobs.enqueueing import keyed_id, new_job
 from densefog_core.jobs.handlers import JobRegistry, JobSpec, job, make_spec
 from densefog_core.jobs.records import (
+    LAPSED,
     MAX_SECONDS,
     MAX_TEXT,
     Job,
@@ -18,6 +19,7 @@ from densefog_core.jobs.records import (
     Lease,
     LeaseLost,
     Outcome,
+    Sighting,
     utcnow,
 )
 from densefog_core.jobs.running import failure, run_job
@@ -27,6 +29,7 @@ from densefog_core.jobs.tries import JobControl, RunningJob, current_job
 from densefog_core.jobs.workers import Worker, WorkerFactory
 
 __all__ = [
+    "LAPSED",
     "MAX_SECONDS",
     "MAX_TEXT",
     "FailedJob",
@@ -46,6 +49,7 @@ __all__ = [
     "LeaseLost",
     "Outcome",
     "RunningJob",
+    "Sighting",
     "Worker",
     "WorkerFactory",
     "current_job",

@@ -19,6 +19,8 @@ MAX_TEXT = 65_535
 MAX_PROJECT = 32
 #: What a job may be given at most: the columns have room for tries that are given back, and dates for the next one.
 MAX_TRIES, MAX_SECONDS = 1_000_000, 10 * 365 * 86_400
+#: What `Job.updated` is once the holder of a lease has given it up: it may be taken back at once.
+LAPSED = datetime(1970, 1, 1)
 #: Characters of a job id after ``job-`` that are made of an idempotency key; random ids have 10.
 KEYED_CHARS = 26
 
@@ -96,6 +98,29 @@ class Lease(NamedTuple):
     trys: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A running job whose worker seems to be gone, as its row was read.
+
+    Attributes:
+        lease: the try that holds it.
+        updated: the row's ``updated``; whoever takes the job back compares with it. None where the holder is known to
+            be dead: then the lease alone is compared.
+        unsure: whether an earlier attempt to take it back was not answered, so that it may be done.
+
+    .. versionadded:: 1.0
+    """
+
+    lease: Lease
+    updated: datetime | None = None
+    unsure: bool = False
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody needs to watch it: the holder has given it up, or is known to be dead."""
+        return self.updated is None or self.updated == LAPSED
+
+
 class JobInterrupt(Interrupt):
     """Raised in the handler of a job from outside."""
 
@@ -124,6 +149,7 @@ class Outcome:
         error: redacted text of the failure.
         exception: the failure itself, for events and notices.
         delay: seconds until the next try.
+        unsure: whether an earlier attempt to write it was not answered, so that it may be written.
     """
 
     job: Job
@@ -132,6 +158,7 @@ class Outcome:
     error: str = ""
     exception: BaseException | None = None
     delay: float = 0.0
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

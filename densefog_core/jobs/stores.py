@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome
+from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome, Sighting
 from densefog_core.jobs.searches import CAP, LOOK, FailedJob, JobSearch, JobsFound
 
 
@@ -42,17 +42,37 @@ class JobStore(Protocol):
             Their ids, in order.
         """
 
-    def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
-        """Take up to ``limit`` due jobs of these actions, oldest ``run_at`` first; each has its new ``trys``."""
+    def claim(self, limit: int, actions: Collection[str], name: str = "") -> list[Job]:
+        """Take up to ``limit`` due jobs of these actions, oldest ``run_at`` first; each has its new ``trys``.
 
-    def beat(self, leases: Sequence[Lease]) -> list[Lease]:
+        Args:
+            limit: jobs.
+            actions: names.
+            name: of this claim, kept with its jobs while they run, so that `give_back` finds them; at most 16
+                characters.
+        """
+
+    def give_back(self, names: Collection[str]) -> list[Lease]:
+        """Put running jobs back to pending that were taken by claims of these names; it costs them no try.
+
+        For claims whose answer was lost: nobody runs what they took.
+
+        .. versionadded:: 1.0
+        """
+
+    def beat(self, leases: Sequence[Lease], *, native: bool = False) -> list[Lease]:
         """Renew the leases and return those that are lost.
 
-        Called from a native thread: it must use a connection of its own and nothing that belongs to the hub.
+        Args:
+            leases: of tries that were claimed here.
+            native: called from a native thread: it must use a connection of its own, which it keeps, and nothing that
+                belongs to the hub.
         """
 
     def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
         """Write the outcomes in one transaction; False for each one that the fence refused.
+
+        An ``unsure`` outcome that is refused counts as written when its row says so: an earlier attempt did it.
 
         Args:
             outcomes: of tries that were claimed here.
@@ -66,12 +86,27 @@ class JobStore(Protocol):
     def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
         """Write ``value`` to the running job's result; False when the lease is lost."""
 
-    def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
-        """Take back running jobs whose last beat is older than ``lease_seconds``.
+    def stale(self, lease_seconds: float, limit: int = 10_000) -> list[Sighting]:
+        """Return the running jobs whose last beat is older than half a lease, or a lease ahead of the store's clock.
+
+        It changes nothing. Who means to take them back watches them first; see `reclaim`.
+
+        .. versionadded:: 1.0
+        """
+
+    def reclaim(self, seen: Sequence[Sighting], lease_seconds: float) -> list[Job]:
+        """Take back running jobs whose rows still are as they were seen.
+
+        The statement compares with the row as it was read, not with the time: one that was sent before the store
+        stood still may be executed after it.
+
+        Args:
+            seen: what `stale` returned, and what has not changed for long enough.
+            lease_seconds: within this time a job is due again that loses a worker once more.
 
         Returns:
-            The jobs as they stand now: ``pending`` again, at once after the first try, within ``lease_seconds`` after a
-            later one; or ``error`` when their tries are used up.
+            The jobs as they stand now: ``pending`` again, at once after the first try, later after another one; or
+            ``error`` when their tries are used up. Those of an ``unsure`` sighting, too, that have ended so.
         """
 
     def unhandled(self, actions: Collection[str]) -> list[str]:

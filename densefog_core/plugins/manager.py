@@ -185,6 +185,11 @@ class Plugins:
         """Return whether a plugin implements a hook that the core implements too."""
         return any(impl.plugin_name != CORE for impl in getattr(self.hook, hook).get_hookimpls())
 
+    def answers(self, hook: str) -> str | None:
+        """Return the name of the first plugin that implements ``hook`` itself, rather than wraps it, or None."""
+        own = {impl.plugin_name for impl in getattr(self.hook, hook).get_hookimpls() if not impl.wrapper}
+        return next((one.name for one in self.loaded(PLUGINS) if not own.isdisjoint((one.name, *one.parts))), None)
+
     def drop(self, record: PluginRecord, error: Exception) -> None:
         """Unregister a plugin whose hook raised at start-up, and record it as broken, or as lacking a package."""
         if isinstance(error, MissingDependency):

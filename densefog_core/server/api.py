@@ -12,13 +12,17 @@ from densefog_core import logs
 from densefog_core.actions import handlers as actions
 from densefog_core.actions.dispatching import Dispatcher
 from densefog_core.actions.records import Call, Reply, Request
-from densefog_core.actions.transports import Transport
+from densefog_core.actions.transports import Page, Transport
 from densefog_core.app import App
 from densefog_core.config import CONF
 from densefog_core.context import entered
 from densefog_core.current import get_app
 from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
+from densefog_core.errors.catalogue import ErrorRow
+from densefog_core.functions import place_of
+from densefog_core.hosts import Hosts
 from densefog_core.jobs.workers import Worker
+from densefog_core.server.reading import read_page
 from densefog_core.server.serving import serve
 
 _logger = logging.getLogger("densefog.server")
@@ -32,6 +36,8 @@ class Api:
         name: its name, ``public`` or ``manage``; actions say which API they belong to.
         debug: whether replies carry tracebacks.
         specs: its actions by name.
+        dispatcher: what answers calls.
+        hosts: which requests a transport refuses for their ``Host`` or ``Origin``; None where calls are authenticated.
     """
 
     def __init__(self, app: App, name: str, *, debug: bool) -> None:
@@ -39,16 +45,19 @@ class Api:
         self.name = name
         self.debug = debug
         self.specs = {action: app.wrapped(spec) for action, spec in app.actions.of(name).items()}
-        self._dispatcher = Dispatcher(
+        self.dispatcher = Dispatcher(
             name,
             self.specs,
             debug=debug,
+            authenticate=app.authenticator(),
             call_action=app.action_caller(),
             errors=app.errors,
             map_error=app.map_error,
             access=app.access_log.write,
             observers=app.plugins.implementations("densefog_request_event"),
+            strict=app.strict,
         )
+        self.hosts = None if app.guard else Hosts(app.config.allowed_hosts, app.origins)
         self._transport: Transport | None = None
         app.apis[name] = self
 
@@ -77,9 +86,24 @@ class Api:
         key = f"{self.name}/{name}"
         return self.app.actions.owner(key) if key in self.app.actions else "the routes"
 
+    @property
+    def errors(self) -> list[ErrorRow]:
+        """The retCodes that it answers with, those of the application's own exceptions among them."""
+        packages = {place_of(spec.handler).partition(".")[0] for spec in self.specs.values()}
+        return self.app.errors.rows(packages - {"densefog_core"})
+
+    @property
+    def security(self) -> Mapping[str, dict[str, Any]]:
+        """OpenAPI's security schemes, by name: what a call proves with who it is from."""
+        return self.app.security_schemes
+
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; for transports."""
-        return self._dispatcher.dispatch(call)
+        return self.dispatcher.dispatch(call)
+
+    def page(self, path: str, call: Call) -> Page | None:
+        """Answer GET at an address that is no action's, None when nothing is there; for transports."""
+        return read_page(self, path, call)
 
     def call(self, action: str, **params: Any) -> Any:  # noqa: ANN401
         """Run an action in this process and return its ``data``, or raise what it raises.

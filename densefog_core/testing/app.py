@@ -56,6 +56,10 @@ class TestApp(App):
 
     __test__ = False
 
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.strict = True
+
     def start(self) -> Self:
         """Become the application of this process, and start as it does."""
         set_current_app(self)

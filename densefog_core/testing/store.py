@@ -7,16 +7,30 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from densefog_core.functions import guarded
-from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, Lease, Outcome, utcnow
+from densefog_core.jobs import (
+    LAPSED,
+    FailedJob,
+    Job,
+    JobFilter,
+    JobSearch,
+    JobsFound,
+    Lease,
+    Outcome,
+    Sighting,
+    utcnow,
+)
 from densefog_core.jobs.causes import MAX_LINE
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked, redact
 
 ENDED = ("finished", "error")
+#: The status of the row that an outcome leaves.
+ROWS = {"finished": "finished", "error": "error", "retry": "pending", "released": "pending"}
 
 
 def _place(job: Job) -> tuple[datetime, str]:
@@ -54,6 +68,7 @@ class MemoryStore:
         self.on_enqueued: Callable[[], None] = lambda: None
         self.last_failures: Mapping[str, Callable[[Job], object]] = {}
         self._clock = clock
+        self._names: dict[str, str] = {}
         self._lock = threading.RLock()
 
     def init(self) -> list[str]:
@@ -77,14 +92,22 @@ class MemoryStore:
             self.on_enqueued()
         return [one.id for one in jobs]
 
-    def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
+    def claim(self, limit: int, actions: Collection[str], name: str = "") -> list[Job]:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
         with self._lock:
             due = [job for job in self._in("pending") if job.run_at <= self._clock() and job.action in actions]
             due.sort(key=lambda job: (job.run_at, job.id))
-            return [self._put(job, status="running", trys=job.trys + 1) for job in due[:limit]]
+            taken = [self._put(job, status="running", trys=job.trys + 1) for job in due[:limit]]
+            self._names |= {job.id: name for job in taken}
+            return taken
 
-    def beat(self, leases: Sequence[Lease]) -> list[Lease]:
+    def give_back(self, names: Collection[str]) -> list[Lease]:
+        """Put back what claims took; see `densefog_core.jobs.JobStore.give_back`."""
+        with self._lock:
+            unknown = [job for job in self._in("running") if self._names.get(job.id) in names]
+            return [self._put(job, status="pending", try_max=job.try_max + 1).lease for job in unknown]
+
+    def beat(self, leases: Sequence[Lease], *, native: bool = False) -> list[Lease]:
         """Renew leases; see `densefog_core.jobs.JobStore.beat`."""
         with self._lock:
             held = [lease for lease in leases if self._holds(lease)]
@@ -98,13 +121,15 @@ class MemoryStore:
             return [self._finish(outcome, native=native) for outcome in outcomes]
 
     def _finish(self, outcome: Outcome, *, native: bool) -> bool:
-        if outcome.status == "dropped" or not self._holds(outcome.job.lease):
+        if outcome.status == "dropped":
             return False
+        if not self._holds(outcome.job.lease):
+            return outcome.unsure and self._says(outcome)
         job = self.jobs[outcome.job.id]
         if outcome.status == "finished":
             self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
         elif outcome.status == "error" and native:
-            self._put(job, error=lost(job.which_try, outcome.error), updated=datetime.min)
+            self._put(job, error=lost(job.which_try, outcome.error), updated=LAPSED)
         elif outcome.status == "error":
             self._end(job, failed(outcome.error))
         elif outcome.status == "retry":
@@ -114,6 +139,12 @@ class MemoryStore:
             self._put(job, status="pending", error=failed(outcome.error), run_at=self._clock(), try_max=job.try_max + 1)
         return True
 
+    def _says(self, outcome: Outcome) -> bool:
+        """Whether a row says already what an outcome would write."""
+        job = self.jobs.get(outcome.job.id)
+        status, error = ROWS[outcome.status], "" if outcome.status == "finished" else failed(outcome.error)
+        return job is not None and (job.trys, job.status, job.error) == (outcome.job.trys, status, error)
+
     def progress(self, lease: Lease, value: Any) -> bool:  # noqa: ANN401
         """Write progress; see `densefog_core.jobs.JobStore.progress`."""
         with self._lock:
@@ -122,13 +153,27 @@ class MemoryStore:
                 return True
             return False
 
-    def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
+    def stale(self, lease_seconds: float, limit: int = 10_000) -> list[Sighting]:
+        """Find jobs of dead workers; see `densefog_core.jobs.JobStore.stale`."""
+        with self._lock:
+            now = self._clock()
+            old, ahead = now - timedelta(seconds=ceil(lease_seconds / 2)), now + timedelta(seconds=round(lease_seconds))
+            jobs = [job for job in self._in("running") if not old <= job.updated <= ahead]
+            jobs.sort(key=lambda job: (job.run_at, job.id))
+            return [Sighting(job.lease, job.updated) for job in jobs[:limit]]
+
+    def reclaim(self, seen: Sequence[Sighting], lease_seconds: float) -> list[Job]:
         """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
         with self._lock:
-            cut = self._clock() - timedelta(seconds=round(lease_seconds))
-            stale = [job for job in self._in("running") if job.updated < cut]
-            stale.sort(key=lambda job: (job.run_at, job.id))
-            return [self._reclaim(job) for job in stale[:limit]]
+            return [taken for one in seen if (taken := self._taken_back(one)) is not None]
+
+    def _taken_back(self, seen: Sighting) -> Job | None:
+        job = self.jobs.get(seen.lease.job_id)
+        if job is None or job.trys != seen.lease.trys:
+            return None
+        if job.status == "running" and seen.updated in (None, job.updated):
+            return self._reclaim(job)
+        return job if seen.unsure and job.end == "lost" else None
 
     def _reclaim(self, job: Job) -> Job:
         if job.trys < job.try_max:
@@ -212,6 +257,7 @@ class MemoryStore:
         old = [job.id for job in self._in(*ENDED) if job.updated < cut and job.run_at < cut][:limit]
         for job_id in old:
             del self.jobs[job_id]
+            self._names.pop(job_id, None)
         return len(old)
 
     def close(self) -> None:

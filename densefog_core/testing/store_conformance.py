@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from densefog_core.ids import new_id
-from densefog_core.jobs import Job, JobFilter, JobSearch, JobStore, Lease, Outcome, keyed_id
+from densefog_core.jobs import Job, JobFilter, JobSearch, JobStore, Lease, Outcome, Sighting, keyed_id
 from densefog_core.jobs.causes import MAX_LINE, cause_of
 
 ACTIONS = ("Create", "Delete")
@@ -154,7 +154,7 @@ class StoreConformance:
         """Neither while the job waits nor while another try has it; the others of its batch are written."""
         stale = _running(store)
         self.elapse(store, LONGER)
-        store.reclaim(LEASE)
+        _take_back(store)
         before = _row(store, stale)
         ends = [Outcome(stale, status) for status in ("finished", "retry", "error", "released")]
         assert store.finish(ends) == [False] * 4
@@ -184,24 +184,74 @@ class StoreConformance:
         leases = [kept.lease, cancelled.lease, ended.lease, Lease("job-none", 1), Lease(kept.id, 9)]
         assert store.beat(leases) == leases[1:]
         assert store.beat([kept.lease]) == store.beat([]) == []
-        assert store.reclaim(LEASE) == []
+        assert _take_back(store) == []
 
     def test_jobs_without_a_beat_are_taken_back(self, store: JobStore) -> None:
         """They are due again at once; a job that was claimed just now is not touched."""
         dead = _running(store, params=SECRET)
         self.elapse(store, LONGER)
         live = _running(store)
-        [job] = store.reclaim(LEASE)
+        [job] = _take_back(store)
         assert (job.id, job.status, job.trys) == (dead.id, "pending", 1)
         assert _row(store, live).status == "running"
         [again] = _take(store)
         assert (again.id, again.trys, again.params) == (dead.id, 2, SECRET)
 
+    def test_a_job_renewed_since_it_was_seen_is_left_alone(self, store: JobStore) -> None:
+        """A statement that was sent before the store stood still may be executed after the holder has beaten."""
+        renewed, claimed, dead = _running(store), _running(store), _running(store)
+        self.elapse(store, LONGER)
+        seen = store.stale(LEASE)
+        assert {one.lease for one in seen} == {renewed.lease, claimed.lease, dead.lease}
+        store.beat([renewed.lease])
+        store.finish([Outcome(claimed, "retry")])
+        assert [job.id for job in store.reclaim(seen, LEASE)] == [dead.id]
+        assert (_row(store, renewed).status, _row(store, dead).status) == ("running", "pending")
+        assert store.reclaim([], LEASE) == []
+
+    def test_a_job_whose_holder_is_dead_is_taken_back(self, store: JobStore) -> None:
+        """The lease alone is compared: a supervisor knows which of its processes died, and what that one held."""
+        dead = _running(store)
+        [job] = store.reclaim([Sighting(dead.lease), Sighting(Lease(dead.id, 9))], LEASE)
+        assert (job.id, job.status, _row(store, dead).status) == (dead.id, "pending", "pending")
+
+    def test_what_an_unanswered_claim_took_is_given_back(self, store: JobStore) -> None:
+        """By the claim's name, which nobody sees; it costs no try."""
+        [lost, again] = _enqueue(store, _job(try_max=1), _job())
+        store.finish([Outcome(job, "retry", error="busy") for job in _take(store) if job.id == again.id])
+        self.elapse(store, 1)
+        store.claim(2, ACTIONS, "claim-0000000001")
+        other = _running(store)
+        assert store.give_back([]) == store.give_back(["claim-0000000002"]) == []
+        assert _row(store, again).error == "busy"
+        assert [lease.job_id for lease in store.give_back(["claim-0000000001"])] == [again.id]
+        row = _row(store, again)
+        assert (row.status, row.trys, row.try_max, row.error) == ("pending", 2, 4, "busy")
+        assert (_row(store, other).status, _row(store, lost).status) == ("running", "running")
+
+    def test_an_end_whose_answer_was_lost_is_known(self, store: JobStore) -> None:
+        """By ``unsure``: the row says it already. Others must not take another's end for theirs."""
+        ended, failed, cancelled = _running(store), _running(store, try_max=1), _running(store)
+        store.finish([Outcome(ended, "finished"), Outcome(failed, "error", error="boom")])
+        store.cancel([cancelled.id])
+        ends = [Outcome(ended, "finished"), Outcome(failed, "error", error="boom"), Outcome(cancelled, "finished")]
+        assert store.finish(ends) == [False] * 3
+        assert store.finish([replace(one, unsure=True) for one in ends]) == [True, True, False]
+
+    def test_a_lost_job_whose_answer_was_lost_is_known(self, store: JobStore) -> None:
+        """By ``unsure``, too."""
+        _running(store, try_max=1)
+        self.elapse(store, LONGER)
+        seen = store.stale(LEASE)
+        [job] = store.reclaim(seen, LEASE)
+        assert store.reclaim(seen, LEASE) == []
+        assert [one.id for one in store.reclaim([replace(one, unsure=True) for one in seen], LEASE)] == [job.id]
+
     def test_a_job_that_loses_its_last_worker_ends(self, store: JobStore) -> None:
         """Else a job that kills its worker would kill the next one, without end."""
         poison = _running(store, params=SECRET, try_max=1)
         self.elapse(store, LONGER)
-        [job] = store.reclaim(LEASE)
+        [job] = _take_back(store)
         row = _row(store, poison)
         assert (job.status, row.status, row.error) == ("error", "error", "worker lost (try 1 of 1)")
         assert _is_redacted(row)
@@ -235,7 +285,7 @@ class StoreConformance:
         store.finish([Outcome(job, "retry", error="worker lost: boom (try 2 of 2)")])
         [again] = _take(store)
         self.elapse(store, LONGER)
-        [ended] = store.reclaim(LEASE)
+        [ended] = _take_back(store)
         assert (ended.id, ended.end, ended.error) == (again.id, "lost", "worker lost (try 2 of 2)")
 
     def test_retry_puts_ended_jobs_back_with_one_more_try(self, store: JobStore) -> None:
@@ -268,7 +318,7 @@ class StoreConformance:
         failed, lost, fine = (_running(store, params=SECRET, try_max=1) for _ in range(3))
         store.finish([Outcome(failed, "error", error="boom"), Outcome(fine, "finished")])
         self.elapse(store, LONGER)
-        store.reclaim(LEASE)
+        _take_back(store)
         [cancelled] = _enqueue(store, _job(params=SECRET))
         store.cancel([cancelled.id])
         assert [job.id for job in told] == [failed.id, lost.id, cancelled.id]
@@ -394,6 +444,11 @@ def _job(action: str = "Create", *, after: float = 0, **fields: Any) -> Job:  # 
 def _enqueue(store: JobStore, *jobs: Job) -> list[Job]:
     store.enqueue(jobs)
     return list(jobs)
+
+
+def _take_back(store: JobStore) -> list[Job]:
+    """Take back what looks dead, unwatched."""
+    return store.reclaim(store.stale(LEASE), LEASE)
 
 
 def _take(store: JobStore) -> list[Job]:

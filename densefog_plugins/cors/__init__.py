@@ -34,3 +34,4 @@ def densefog_startup(app: App) -> None:
         from densefog_plugins.cors.policy import Policy
 
         app.response_headers.append(Policy(app.config))
+        app.origins += app.config.cors_origins

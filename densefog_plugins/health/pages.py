@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from densefog_core import jsontext
 from densefog_core.actions import Page
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 NOBODY = "job-readiness"
 
 
-def health_page(app: App, kind: str) -> Callable[[Api], Page]:
+def health_page(app: App, kind: str, *, detailed: bool = True) -> Callable[[Api], Page]:
     """Return the page that answers 200 when every check is well, and 503 when one is not.
 
     Args:
         app: whose checks are asked.
         kind: ``live`` or ``ready``; see `densefog_core.hookspecs.densefog_health`.
+        detailed: whether the page shows each check.
     """
 
     def page(api: Api) -> Page:
@@ -32,9 +33,12 @@ def health_page(app: App, kind: str) -> Callable[[Api], Page]:
         if kind == "ready" and app.job_specs:
             checks["store"] = _store(app)
         status = HTTPStatus.OK if not any(checks.values()) else HTTPStatus.SERVICE_UNAVAILABLE
-        shown = {name: "ok" if wrong is None else redact_text(wrong) for name, wrong in sorted(checks.items())}
-        text = jsontext.dumps({"status": "ok" if status == HTTPStatus.OK else "not ok", "checks": shown}, pretty=True)
-        return Page(text + "\n", "application/json", status)
+        shown: dict[str, Any] = {"status": "ok" if status == HTTPStatus.OK else "not ok"}
+        if detailed:
+            shown["checks"] = {
+                name: "ok" if wrong is None else redact_text(wrong) for name, wrong in sorted(checks.items())
+            }
+        return Page(jsontext.dumps(shown, pretty=True) + "\n", "application/json", status)
 
     return page
 

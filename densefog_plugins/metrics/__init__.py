@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from densefog_core import hookimpl, require
 from densefog_core.config import Config, Setting
 from densefog_core.errors import ConfigError
+from densefog_core.settings import READERS
 
 SETTINGS = (
     Setting(name="metrics_enabled", plugin="metrics", type=bool, default=False,
@@ -15,6 +16,9 @@ SETTINGS = (
     Setting(name="metrics_dir", plugin="metrics", env=("PROMETHEUS_MULTIPROC_DIR",),
             help="Folder in which the processes of one server put their counts, so that each can show the sum of all; "
                  "empty it when the machine starts."),
+    Setting(name="metrics_readers", plugin="metrics", default="manage", choices=READERS,
+            help="Who may read /metrics where calls are authenticated: anyone, callers with a key, or those who "
+                 "manage."),
 )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from densefog_core import hookimpl
+from densefog_core.actions.records import Request
+from densefog_core.errors import ClientRequestException
 from densefog_plugins.metrics.exposition import MetricsPage, forget_the_dead
 from densefog_plugins.metrics.watch import Watch
 
@@ -40,6 +43,10 @@ class Meter:
             "densefog_request_seconds", "Seconds that calls took.", ["api", "action"], registry=self.registry,
             buckets=_REQUEST_SECONDS,
         )
+        self._strangers = Counter(
+            "densefog_authentication_failures", "Requests whose caller was not let in, by retCode.",
+            ["api", "ret_code"], registry=self.registry,
+        )
         self._jobs = Counter(
             "densefog_jobs", "Tries of jobs by action and outcome.", ["action", "outcome"], registry=self.registry
         )
@@ -58,6 +65,7 @@ class Meter:
         """Add the page, and begin to watch the loop."""
         if self._shared:
             forget_the_dead(app.config.metrics_dir)
+        app.readers["/metrics"] = "metrics_readers"
         app.pages["/metrics"] = MetricsPage(app, self.registry, shared=self._shared)
         self._watch = Watch(stalled=self._stalls.observe, tick=lambda: self._measure(app))
         self._watch.start()
@@ -66,6 +74,16 @@ class Meter:
     def densefog_shutdown(self) -> None:
         """Stop watching."""
         self._watch.stop()
+
+    # tryfirst makes it the outermost wrapper: it counts what other wrappers refuse, too.
+    @hookimpl(wrapper=True, tryfirst=True)
+    def densefog_authenticate(self, request: Request) -> Generator[None, bool, bool]:
+        """Count who is not let in."""
+        try:
+            return (yield)
+        except ClientRequestException as exc:
+            self._strangers.labels(request.api, str(exc.ret_code)).inc()
+            raise
 
     @hookimpl
     def densefog_request_event(self, event: RequestEvent) -> None:

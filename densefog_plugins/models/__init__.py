@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from densefog_core.registry import Registry
     from densefog_plugins.models.base import Base
     from densefog_plugins.models.batches import batch
+    from densefog_plugins.models.listed import listed
     from densefog_plugins.models.listparams import Ids, ListParams
     from densefog_plugins.models.lists import describe
     from densefog_plugins.models.reconciling import reconcile, reconciles
@@ -30,6 +31,7 @@ _HOMES = {
     "base": ["Base"],
     "batches": ["batch"],
     "listparams": ["Ids", "ListParams"],
+    "listed": ["listed"],
     "lists": ["describe"],
     "reconciling": ["reconcile", "reconciles"],
     "resource": ["ResourceMixin", "ResourceModel", "Timestamps", "list_index"],
@@ -48,6 +50,7 @@ __all__ = [
     "batch",
     "describe",
     "list_index",
+    "listed",
     "lock_for_update",
     "reconcile",
     "reconciles",
@@ -87,6 +90,14 @@ def densefog_tables() -> Iterable[Any]:
     from densefog_plugins.models.jobstore.table import job
 
     return [job]
+
+
+@hookimpl
+def densefog_startup(app: App) -> None:
+    """Hold those actions to it that declare that they only read."""
+    from densefog_plugins.models.reading import reading
+
+    app.action_wrappers.insert(0, reading)
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, SessionTransaction
 
+from densefog_core.actions.records import Request
 from densefog_core.context import Scope, current_scope
 from densefog_core.current import current_app
 from densefog_core.errors import DBLockTimeoutError
@@ -89,6 +90,8 @@ class ScopedSession(Session):
     def get_bind(self, mapper: Any = None, *, clause: Any = None, **options: Any) -> Engine:  # noqa: ANN401
         """Return the engine for a statement; no ``clause`` means a flush."""
         reads = getattr(clause, "is_select", False) and getattr(clause, "_for_update_arg", None) is None
+        if not reads and (clause is None or clause.is_dml):
+            _refuse_in_reads(self.scope)
         self.wrote = self.wrote or not reads
         if self._chosen is None:
             self._chosen = self._engines.reading if reads and not self.depth else self._engines.writing
@@ -107,6 +110,21 @@ class ScopedSession(Session):
     def forget(self) -> None:
         """A transaction has ended."""
         self._chosen, self.wrote = None, False
+
+
+#: Actions that were caught at writing although they only read.
+_caught: set[str] = set()
+
+
+def _refuse_in_reads(scope: Scope | None) -> None:
+    """Raise when an action writes that declares that it only reads; in production it may, and is logged once."""
+    if isinstance(scope, Request) and scope.read_only:
+        text = f"action {scope.action} has effect 'read' and writes; declare what it does: @action(effect=...)"
+        if current_app().strict:
+            raise RuntimeError(text)
+        if scope.action not in _caught:
+            _caught.add(scope.action)
+            _logger.error("%s", text)
 
 
 class _Held(NamedTuple):

@@ -86,6 +86,12 @@ class Limiter:
         self._clock = clock
         self._paid: dict[tuple[str, str], float] = {}
 
+    def wait(self, caller: str, action: str, rule: Rule) -> float:
+        """Return the seconds after which a call would be allowed; 0 when it is now. Nothing is counted."""
+        now = self._clock()
+        late = max(self._paid.get((caller, action), now), now) + rule.seconds / rule.calls - now - rule.seconds - 1e-9
+        return max(late, 0.0)
+
     def take(self, caller: str, action: str, rule: Rule) -> float:
         """Count a call and return 0, or return the seconds after which it would be allowed."""
         now = self._clock()

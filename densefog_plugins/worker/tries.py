@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 
 from densefog_core.jobs import Job, JobInterrupt, Lease
+from densefog_plugins.worker import machine
 
 #: Seconds after its timeout at which a try that did not stop is taken to be stuck.
 GRACE = 5.0
@@ -32,7 +32,7 @@ class Try:
 
     job: Job
     timeout: float
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: machine.monotonic())
     greenlet: gevent.Greenlet[..., Any] | None = None
     running: bool = True
     expired: bool = False
@@ -46,7 +46,7 @@ class Try:
 
     def begin(self) -> None:
         """Begin, unless it was interrupted before that."""
-        self.started, self._begun = time.monotonic(), True
+        self.started, self._begun = machine.monotonic(), True
         if self.early is not None:
             raise self.early
 
@@ -79,5 +79,5 @@ class Tries(dict[Lease, Try]):
 
     def stuck(self) -> list[Try]:
         """Return the tries that should have stopped some time ago and have not been given up yet."""
-        now = time.monotonic()
+        now = machine.monotonic()
         return [one for one in self.running() if not one.expired and now > one.stuck_at]

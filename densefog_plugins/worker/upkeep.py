@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from densefog_core.jobs import Job, JobEvent, utcnow
+from densefog_core.jobs import Job, JobEvent, Lease, Sighting, utcnow
 from densefog_plugins.worker.heartbeat import BEATS
 from densefog_plugins.worker.schedules import Calendar
+from densefog_plugins.worker.watch import Watch
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -34,29 +36,46 @@ class Upkeep:
         app: whose jobs.
         through_outages: called with what something is for and with it; does it, again while the store fails.
         wake: lets the worker look for jobs.
+        held: returns the leases that this worker holds.
 
     Attributes:
         loops: what each needs a greenlet of its own.
     """
 
     def __init__(
-        self, app: App, through_outages: Callable[[str, Callable[[], Any]], Any], wake: Callable[[], object]
+        self,
+        app: App,
+        through_outages: Callable[[str, Callable[[], Any]], Any],
+        wake: Callable[[], object],
+        held: Callable[[], Collection[Lease]],
     ) -> None:
         self._app = app
         self._through_outages = through_outages
         self._wake = wake
+        self._held = held
+        self._watch = Watch(app.store, app.config.lease)
+        self._ripe: list[Sighting] = []
         self._calendar = Calendar(app.job_specs, utcnow())
         self.loops = (self._reclaim, self._complain, self._prune, self._schedule)
 
     def _reclaim(self) -> None:
-        """Take back the jobs of dead workers, every quarter of a lease; many of them at once when many are dead."""
-        lease = self._app.config.lease
-        reclaim = partial(self._app.store.reclaim, lease, RECLAIM_BATCH)
+        """Take back the jobs of dead workers; look for them every quarter of a lease."""
         while True:
-            jobs = self._through_outages("reclaim jobs", reclaim) or ()
+            self._through_outages("reclaim jobs", self._take_back)
+            gevent.sleep(self._app.config.lease / BEATS * random.uniform(0.5, 1))
+
+    def _take_back(self) -> None:
+        self._ripe += self._watch.ripe(self._held())
+        while batch := self._ripe[:RECLAIM_BATCH]:
+            try:
+                jobs = self._app.store.reclaim(batch, self._app.config.lease)
+            except Exception:
+                # What has ended then is told all the same: this may have ended it, though nothing says so.
+                self._ripe = [replace(one, unsure=True) for one in batch]
+                raise
+            del self._ripe[:RECLAIM_BATCH]
             for job in jobs:
                 self._reclaimed(job)
-            gevent.sleep(0 if len(jobs) >= RECLAIM_BATCH else lease / BEATS * random.uniform(0.5, 1.5))
 
     def _reclaimed(self, job: Job) -> None:
         _logger.warning("%s %s: its worker is gone; it is %s (try %d of %d)",

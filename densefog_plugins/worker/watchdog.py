@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import faulthandler
-import time
-
 import gevent
 
+from densefog_plugins.worker import machine
 from densefog_plugins.worker.tries import GRACE, STDERR, Tries, Try
 
 #: Seconds between two looks at the clock, and the longest time that the loop may be blocked when no job runs.
@@ -36,7 +34,7 @@ class Watchdog:
         """Disarm it."""
         if self._greenlet is not None:
             self._greenlet.kill()
-        faulthandler.cancel_dump_traceback_later()
+        machine.end_no_more()
 
     def watch(self, one: Try) -> None:
         """Arm it for a try that starts, which may block the loop before the greenlet runs again."""
@@ -50,7 +48,7 @@ class Watchdog:
 
     def _arm(self) -> None:
         running = self._tries.running()
-        now = time.monotonic()
+        now = machine.monotonic()
         first = min((one.stuck_at for one in running), default=now + IDLE_LIMIT)
         self._idle, self._due = not running, max(first + GRACE, now + GRACE)
-        faulthandler.dump_traceback_later(self._due - now, exit=True, file=STDERR)
+        machine.end_later(self._due - now, exit=True, file=STDERR)

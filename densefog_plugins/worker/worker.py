@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from densefog_core.jobs import (
     failure,
     run_job,
 )
+from densefog_plugins.worker import machine
+from densefog_plugins.worker.claims import Claims
 from densefog_plugins.worker.heartbeat import Heartbeat
 from densefog_plugins.worker.hints import Listener
 from densefog_plugins.worker.tries import Tries, Try
@@ -40,8 +41,9 @@ READ = 1
 FLUSH = 100
 #: Seconds that interrupted handlers get to clean up at shutdown.
 CLEANUP = 2.0
-#: Seconds between tries to reach a database that is gone, at first and at most.
-OUTAGE_PAUSE, OUTAGE_PAUSE_MAX = 0.2, 10.0
+#: Seconds between tries to reach a database that is gone, at first and at most, and the latter as a part of a lease:
+#: who returns from an outage must look before others take its jobs back.
+OUTAGE_PAUSE, OUTAGE_PAUSE_MAX, OUTAGE_PAUSE_PART = 0.2, 10.0, 1 / 8
 
 #: What a store raises that no later attempt can do without; anything else may be an outage.
 UNSTORABLE = (ValueError, TypeError, ArithmeticError)
@@ -66,7 +68,8 @@ class GeventWorker:
         self._watchdog = Watchdog(self._tries)
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
-        self._upkeep = Upkeep(app, self._through_outages, self._wake.set)
+        self._claims = Claims(app.store, self._lease)
+        self._upkeep = Upkeep(app, self._through_outages, self._wake.set, self._tries.leases)
         # The one thing of gevent that other threads may touch; it sets the event in the loop.
         self._waker: Any = None
         self._hints: Any = None
@@ -126,7 +129,7 @@ class GeventWorker:
         self._stopped.wait(seconds + 2 * CLEANUP + 1)
 
     def _begin_to_stop(self, seconds: float) -> None:
-        self._drain_deadline = time.monotonic() + seconds
+        self._drain_deadline = machine.monotonic() + seconds
         self._stopping = True
         self.wake()
 
@@ -186,7 +189,7 @@ class GeventWorker:
                 pause = FIRST_POLL if woken else min(pause * 2, self._poll_interval)
 
     def _claim(self, limit: int) -> list[Job]:
-        return self._through_outages("claim jobs", lambda: self._app.store.claim(limit, self._app.job_specs)) or []
+        return self._through_outages("claim jobs", lambda: self._claims.take(limit, self._app.job_specs)) or []
 
     def _through_outages(self, what: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Do ``work``; while the store fails, log it once and try again, ever more slowly."""
@@ -202,10 +205,10 @@ class GeventWorker:
                 if failed:
                     _logger.warning("can %s again", what)
                 return result
-            if self._stopping and time.monotonic() > self._drain_deadline:
+            if self._stopping and machine.monotonic() > self._drain_deadline:
                 return None
             gevent.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, OUTAGE_PAUSE_MAX)
+            pause = min(pause * 2, OUTAGE_PAUSE_MAX, self._lease * OUTAGE_PAUSE_PART)
 
     # -- one try -------------------------------------------------------------------------------------------
 
@@ -280,13 +283,24 @@ class GeventWorker:
     def _write(self, batch: list[tuple[Try, Outcome]]) -> None:
         """Write outcomes; only then the leases go and events tell of them."""
         outcomes = [outcome for _, outcome in batch]
-        accepted = self._through_outages("write outcomes", lambda: self._finish(outcomes))
+
+        def finish() -> list[bool]:
+            nonlocal outcomes
+            try:
+                return self._finish(outcomes)
+            except Exception:
+                # They may be written though nothing says so; then the next attempt learns it from the rows.
+                outcomes = [replace(outcome, unsure=True) for outcome in outcomes]
+                raise
+
+        accepted = self._through_outages("write outcomes", finish)
         for (one, outcome), written in zip(batch, accepted or [False] * len(batch), strict=True):
             self._tries.pop(one.job.lease, None)
             if written:
                 self._tell(one, outcome)
             elif outcome.status != "dropped" or not one.expired:
-                _logger.warning("%s %s: the lease of try %d is lost; its outcome %s is dropped",
+                why = "the lease of try %d is lost" if accepted else "the database was away until try %d had to stop"
+                _logger.warning(f"%s %s: {why}; its outcome %s is dropped",
                                 one.job.action, one.job.id, one.job.trys, outcome.status)
 
     def _finish(self, outcomes: list[Outcome]) -> list[bool]:
@@ -307,7 +321,7 @@ class GeventWorker:
         if outcome.status in _KINDS:
             self._app.emit(
                 JobEvent(_KINDS[outcome.status], one.job, outcome.error, outcome.exception,
-                         time.monotonic() - one.started)
+                         machine.monotonic() - one.started)
             )
 
     # -- shutdown ------------------------------------------------------------------------------------------
@@ -315,18 +329,22 @@ class GeventWorker:
     def _drain(self) -> None:
         """Let running handlers finish until the deadline, then interrupt them; write every outcome."""
         running = [one.greenlet for one in self._tries.running() if one.greenlet is not None]
-        gevent.joinall(running, timeout=max(0.0, self._drain_deadline - time.monotonic()))
+        gevent.joinall(running, timeout=max(0.0, self._drain_deadline - machine.monotonic()))
         for one in self._tries.running():
             one.interrupt(JobShutdown("the worker stops"))
         gevent.joinall(running, timeout=CLEANUP)
         for one in self._tries.running():
             one.running = False
             self._outcomes.append((one, Outcome(one.job, "released")))
-        while self._tries and time.monotonic() < self._drain_deadline + 2 * CLEANUP:
+        while self._tries and machine.monotonic() < self._drain_deadline + 2 * CLEANUP:
             if batch := self._taken():
                 self._write(batch)
             else:
                 gevent.sleep(0.01)
+        try:
+            self._claims.give_back()
+        except Exception as exc:  # noqa: BLE001 - their leases end by themselves
+            _logger.error("cannot give back what a claim took whose answer was lost: %s", exc)
 
 
 def _storable(outcome: Outcome) -> Outcome:

@@ -17,6 +17,7 @@ from densefog_core.actions import Call, Reply
 from densefog_core.actions.dispatching import error_reply
 from densefog_core.context import context_id_for
 from densefog_core.errors import ConfigError, ValidationError, http_status
+from densefog_plugins.wsgi.addresses import called_host, called_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json; charset=utf-8"
 METHODS = "GET, HEAD, POST, OPTIONS"
+#: retCode of a request that is refused for its Host or its Origin.
+FORBIDDEN = 4103
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ALWAYS = [("Content-Type", JSON), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
@@ -42,6 +45,7 @@ class Application:
         self._limit = api.app.config.wsgi_body_limit
         self._mapped = api.app.config.http_status == "map"
         self._more_headers = api.app.response_headers
+        self._hosts = api.hosts
         self._mounts = {prefix: made for prefix, make in api.app.mounts.items() if (made := make(api)) is not None}
         self._proxies = tuple(_network(one) for one in api.app.config.trusted_proxies)
 
@@ -49,6 +53,10 @@ class Application:
         """Answer one request."""
         if self._more_headers:
             start_response = self._with_more_headers(environ, start_response)
+        if self._hosts is not None:
+            why = self._hosts.refusal(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
+            if why is not None:
+                return _refused(environ, HTTPStatus.FORBIDDEN, FORBIDDEN, why)(environ, start_response)
         if environ["REQUEST_METHOD"] == "POST":
             path = environ["PATH_INFO"]
             if path in ("/", ""):
@@ -72,23 +80,29 @@ class Application:
         except ClientDisconnected:
             refused = _refused(environ, HTTPStatus.BAD_REQUEST, ValidationError.ret_code, "the body is cut off")
             return refused(environ, start_response)
-        query = environ.get("QUERY_STRING")
-        reply = self.api.dispatch(
-            Call(
-                body,
-                cast("Mapping[str, str]", EnvironHeaders(environ)),
-                self._client(environ),
-                action,
-                bool(query) and "pretty" in Request(environ).args,
-                environ.get("HTTP_X_REQUEST_ID"),
-            )
-        )
+        reply = self.api.dispatch(self._call(environ, body, action))
         payload = reply.text.encode()
         start_response(
             _STATUS[http_status(reply.ret_code) if self._mapped else 200],
-            [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id)],
+            [*_ALWAYS, ("Content-Length", str(len(payload))), ("X-Request-Id", reply.context_id), *reply.headers],
         )
         return [payload]
+
+    def _call(self, environ: WSGIEnvironment, body: bytes, action: str | None) -> Call:
+        query = environ.get("QUERY_STRING")
+        remote = environ.get("REMOTE_ADDR")
+        proxied = bool(self._proxies) and remote is not None and self._trusted(remote)
+        return Call(
+            body,
+            cast("Mapping[str, str]", EnvironHeaders(environ)),
+            self._client(environ),
+            action,
+            bool(query) and "pretty" in Request(environ).args,
+            environ.get("HTTP_X_REQUEST_ID"),
+            environ["REQUEST_METHOD"],
+            called_host(environ, proxied=proxied),
+            called_path(environ, proxied=proxied),
+        )
 
     def _with_more_headers(self, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
         """Return a ``start_response`` that adds the headers of plugins."""
@@ -125,10 +139,11 @@ class Application:
 
     def _page(self, request: Request) -> Response:
         """Answer what is no action: the banner, the pages of plugins, and errors."""
-        page = self.api.app.pages.get(request.path) if request.method in ("GET", "HEAD") else None
         marked = {"X-Request-Id": _context_id(request.environ)}
-        if page is not None:
-            answer = page(self.api)
+        answer = None
+        if request.method in ("GET", "HEAD"):
+            answer = self.api.page(request.path, self._call(request.environ, b"", None))
+        if answer is not None:
             return Response(answer.body, answer.status, headers=marked, content_type=answer.content_type)
         if request.method == "OPTIONS" and request.path[1:] in self.api.specs:
             return Response(status=204, headers={"Allow": "POST, OPTIONS", **marked})

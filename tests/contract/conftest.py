@@ -25,7 +25,8 @@ class Server:
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
         """Send one request on a new connection and return the reply, byte by byte as it came."""
-        named = {"Host": "x", "Content-Length": str(len(body))} | {k.replace("_", "-"): v for k, v in headers.items()}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {"Host": "localhost", "Content-Length": str(len(body))} | given
         head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
         client = Client(self.port)
         try:

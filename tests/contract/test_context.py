@@ -69,7 +69,7 @@ class TestHold:
     def test_nothing_leaks_into_the_next_request_of_the_same_connection(self, server: Server):
         client = Client(server.port)
         body = b'{"action": "Leave", "value": "mine"}'
-        request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        request = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         client.send(request * 3)
         replies = [client.reply() for _ in range(3)]
         client.close()

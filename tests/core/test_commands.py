@@ -150,7 +150,8 @@ def test_pins_are_compared_by_normalized_names():
 def test_hooks_lists_every_spec_and_shows_the_reference_of_one(type_: Type):
     rows = json.loads(type_("hooks", "--json").stdout)
     assert [row["hook"] for row in rows] == [name for name in vars(hookspecs) if name.startswith(PREFIX)]
-    assert {"hook": "densefog_call_action", "arguments": ["request", "handler"]}.items() <= rows[11].items()
+    arguments = {row["hook"]: row["arguments"] for row in rows}
+    assert arguments["densefog_call_action"] == ["request", "handler"]
     reference = type_("hooks", "call_job").stdout
     assert reference.startswith("densefog_call_job(job")
     assert "Example:" in reference

@@ -176,3 +176,18 @@ def test_a_folder_that_cannot_be_written_to_is_a_setting_that_is_wrong(tmp_path)
 def test_without_a_set_up_no_access_line_is_written(capsys):
     logs.AccessLog().write("a", "-", "Act", 0, 0.001, 1)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("field", ["access_key", "claimed_key"])
+def test_an_access_line_ends_with_the_key_that_the_call_names(files, field):
+    """Whether or not it was the caller's: guesses are seen."""
+    access, read = files()
+    with a_request() as scope:
+        setattr(scope, field, "AK one")
+        access.write("10.0.0.1", "p-1", "Act", 4101, 0.01234, 77)
+    assert read("access.log").endswith("4101 12.34ms 77 AK_one\n")
+    access, read = files(json=True)
+    with a_request() as scope:
+        setattr(scope, field, "AK one")
+        access.write("10.0.0.1", "p-1", "Act", 4101, 0.01234, 77)
+    assert json.loads(read("access.log").splitlines()[-1])["accessKey"] == "AK one"

@@ -188,7 +188,7 @@ def test_lost_jobs_are_told_of_as_lost(start):
     job = app.enqueue("Fail", try_max=1)
     store.claim(1, ["Fail"])
     store.jobs[job] = replace(store.jobs[job], updated=utcnow() - timedelta(seconds=100))
-    store.reclaim(60)
+    store.reclaim(store.stale(60), 60)
     eventually(app, lambda: ends(channel))
     assert ends(channel) == [("lost", job)]
 

@@ -45,6 +45,24 @@ class Created(TypedDict):
     volumeIds: list[str]
 
 
+class Id(Struct, rename="camel"):
+    volume_id: str
+
+
+class Shared(Struct):
+    disk: Disk
+
+
+class Other:
+    """Has a class of a name that is taken."""
+
+    class Disk(Struct):  # noqa: D106
+        label: str
+
+    class Params(Struct):  # noqa: D106
+        disk: Other.Disk
+
+
 def create_volumes(params: CreateVolumes) -> Created:
     """Create volumes.
 
@@ -131,7 +149,7 @@ def test_the_body_is_the_parameters_under_their_wire_names(document):
 
 
 def test_a_discriminator_points_to_schemas_of_the_document(document):
-    union = document["components"]["schemas"]["CreateVolumes.params"]["properties"]["size"]
+    union = document["components"]["schemas"]["CreateVolumesParams"]["properties"]["size"]
     for reference in union["discriminator"]["mapping"].values():
         at = document
         for step in reference.removeprefix("#/").split("/"):
@@ -158,7 +176,7 @@ def test_replies_are_what_the_document_says(api, document):
 def test_the_page_is_made_once_for_each_api_and_keeps_none_alive(monkeypatch):
     made = []
     original = openapi.document
-    monkeypatch.setattr(openapi, "document", lambda name, specs: made.append(name) or original(name, specs))
+    monkeypatch.setattr(openapi, "document", lambda *a, **b: made.append(a[0]) or original(*a, **b))
     app = make_app()
     public, manage = app.api(), app.api("manage")
     assert openapi_page(public) is openapi_page(public)
@@ -170,3 +188,68 @@ def test_the_page_is_made_once_for_each_api_and_keeps_none_alive(monkeypatch):
     del manage
     gc.collect()
     assert gone() is None
+
+
+def document_of(api: TestApi) -> dict[str, Any]:
+    return json.loads(openapi_page(api).body)
+
+
+def test_a_result_is_sent_under_the_names_it_declares():
+    """``rename="camel"`` counts in the reply as in the document."""
+
+    @action("Find", effect="read")
+    def find() -> Id:
+        return Id("vol-1")
+
+    api = make_app(actions={"Find": find}).api()
+    assert api.call("Find") == Id("vol-1")
+    reply = api.post({"action": "Find"})
+    assert reply["data"] == {"volumeId": "vol-1"}
+    assert reply_of(document_of(api), "Find").is_valid(reply)
+
+
+def test_a_class_of_two_actions_is_one_component():
+    """And two classes of one name are two, each behind its action."""
+    first, second, third = (lambda kind: lambda params: {})(0), lambda params: {}, lambda params: {}
+    for handler, kind in ((first, Shared), (second, Shared)):
+        handler.__annotations__["params"] = kind
+    schemas = document_of(make_app(actions={"One": first, "Two": second}).api())["components"]["schemas"]
+    assert schemas["OneParams"]["properties"] == schemas["TwoParams"]["properties"]
+    assert schemas["Disk"]["title"] == "Disk"
+    third.__annotations__["params"] = Other.Params
+    schemas = document_of(make_app(actions={"One": first, "Two": third}).api())["components"]["schemas"]
+    assert "Disk" not in schemas
+    assert set(schemas["TwoParamsDisk"]["properties"]) == {"label"}
+
+
+def test_each_component_is_named_by_its_title(document):
+    """Generators name what they make by the title."""
+    assert all(schema.get("title") == name for name, schema in document["components"]["schemas"].items())
+
+
+def test_what_an_action_declares_is_in_its_path():
+    """Effect, tags, examples, end and successor."""
+
+    @action(
+        "Drop", effect="destroy", operation=("volume", "volumeIds"), examples=[{"volumeIds": ["vol-1"]}],
+        deprecated="2027-06-01", replaced_by="Remove",
+    )
+    def drop(params: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    operation = document_of(make_app(actions={"Drop": drop}).api())["paths"]["/Drop"]["post"]
+    assert operation["tags"] == ["volumes"]
+    assert operation["deprecated"] is True
+    assert operation["x-densefog-effect"] == "destroy"
+    assert operation["x-densefog-sunset"] == "2027-06-01"
+    assert operation["x-densefog-replaced-by"] == "Remove"
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert examples == {"example1": {"value": {"volumeIds": ["vol-1"]}}}
+
+
+def test_the_error_table_is_in_the_document(document):
+    """A client makes its classes of it."""
+    codes = {row["code"]: row["name"] for row in document["x-densefog-errors"]}
+    assert (codes[4104], codes[4110], codes[4113], codes[5002]) == (
+        "ResourceNotFound", "ValidationError", "ResourceQuotaNotEnough", "PartialSuccess",
+    )  # fmt: skip

@@ -22,7 +22,7 @@ def client(address: str) -> Client:
 
 def send(to: Client, action: str, **params: object) -> None:
     body = json.dumps({"action": action, **params}).encode()
-    to.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    to.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def refuses(address: str) -> bool:

@@ -13,7 +13,7 @@ from densefog_core.actions.params.jsonschema import schema_validator, validate_r
 from densefog_core.actions.params.kinds import Params, Unsupported, is_model, is_untyped
 from densefog_core.errors import RegistrationError
 
-__all__ = ["converter", "json_schema", "result_schema", "schema_validator", "validate_request"]
+__all__ = ["converter", "json_schema", "result_checker", "result_schema", "schema_validator", "validate_request"]
 
 Convert = Callable[[Params], Any]
 
@@ -54,7 +54,7 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 
 def result_schema(kind: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a result. Results are sent as they are, so its names are those of the attributes.
+    """Return the JSON Schema of a result, with the names that are sent: those of the attributes unless it renames them.
 
     Args:
         kind: the annotation; one that cannot be described gives an empty schema.
@@ -62,3 +62,12 @@ def result_schema(kind: Any) -> dict[str, Any]:
     from densefog_core.actions.params import schemas
 
     return schemas.of_result(kind)
+
+
+def result_checker(kind: Any) -> Callable[[str], None] | None:
+    """Return a function that raises TypeError unless an envelope's data is of a type; None where that says nothing."""
+    if is_untyped(kind):
+        return None
+    from densefog_core.actions.params import results
+
+    return results.checker(kind)

@@ -25,7 +25,7 @@ def of_params(kind: Any) -> Schema:
 
 def of_result(kind: Any) -> Schema:
     """Return the JSON Schema of a result; see `densefog_core.actions.params.result_schema`."""
-    return _schema(kind, lambda field: field.name, "serialization")
+    return _schema(kind, lambda field: field.encode_name, "serialization")
 
 
 def _schema(kind: Any, name_of: Callable[[mi.Field], str], mode: str) -> Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import sys
 import threading
@@ -21,6 +22,7 @@ from densefog_core.redact import redact_text
 from densefog_plugins.models.base import show_to_migrations
 from densefog_plugins.models.database.dialects import DIALECTS
 from densefog_plugins.models.database.engine import create_engine
+from densefog_plugins.models.database.kept import Kept
 from densefog_plugins.models.database.lockwaits import limit_lock_waits
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ R = TypeVar("R")
 ATTEMPTS = 8
 PAUSE = 0.005
 PATIENCE = 20.0
+#: Least seconds in which a thread outside of the loop gives up a connection, an answer, or a third attempt. psycopg
+#: connects no faster.
+LEAST_NATIVE_PATIENCE = 2.0
 
 _logger = logging.getLogger("densefog.models")
 
@@ -71,7 +76,7 @@ class Database:
         url: the SQLAlchemy URL, password included.
         shown_url: the same without the password.
         engine: SQLAlchemy's engine.
-        native_engine: one without a pool, for threads outside of gevent's loop; it may block.
+        native: lends a connection to a thread outside of gevent's loop; it may block.
         job_engine: one that commits each statement, for `Statements`; of SQLite it is `engine`.
         fast_engine: the one of both that `Statements` claims and finishes with.
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
@@ -85,7 +90,9 @@ class Database:
         self.shown_url = make_url(self.url).render_as_string(hide_password=True)
         self.embedded = not (config.db_url or config.db_host)
         self.engine = create_engine(self.url, cooperative=gevent_runs())
-        self.native_engine = create_engine(self.url, pooled=False)
+        # A beat that waited longer would leave no time for another one.
+        self._native_patience = max(config.lease / 4, LEAST_NATIVE_PATIENCE)
+        self.native = Kept(create_engine(self.url, pooled=False, patience=math.ceil(self._native_patience)))
         limit_lock_waits(self.engine, config.db_lock_timeout)
         self.used: dict[str, Table] = {}
         self.owners: dict[str, str] = {}
@@ -114,17 +121,19 @@ class Database:
         Raises:
             DBAPIError: it failed for another reason, or too often.
         """
-        chosen = self.native_engine if native else engine or self.engine
+        chosen = engine or self.engine
 
         def once() -> R:
-            with chosen.connect().execution_options(read_only=read_only) as connection, connection.begin():
-                return work(connection)
+            with self.native.connection() if native else chosen.connect() as connection:
+                connection.execution_options(read_only=read_only)
+                with connection.begin():
+                    return work(connection)
 
         return self.repeat(once, native=native)
 
     def repeat(self, once: Callable[[], R], *, native: bool = False) -> R:
         """Run a transaction, and again when the database says that it may be repeated; see `run`."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + (self._native_patience if native else PATIENCE)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return once()
@@ -149,7 +158,7 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
-        self.native_engine.dispose()
+        self.native.close()
         self.job_engine.dispose()
 
 

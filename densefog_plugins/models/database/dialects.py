@@ -5,7 +5,7 @@ SQLAlchemy's own dialects are imported when they are needed: all of them take a 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -54,6 +54,10 @@ class Dialect:
             offset: seconds to add, negative for the past.
         """
         return bindparam(None, utcnow() + timedelta(seconds=round(offset)), DateTime(), unique=True)
+
+    def same_time(self, column: ColumnElement[Any], moment: datetime) -> ColumnElement[bool]:
+        """Return whether a column has this time; a row that others wrote may have it without a fraction."""
+        return func.datetime(column) == moment.isoformat(" ", "seconds")
 
     def exactly(self, column: ColumnElement[str]) -> ColumnElement[Any]:
         """Return a text for comparisons in which case, accents and spaces at its end count."""
@@ -115,6 +119,10 @@ class MySQL(Dialect):
             return func.utc_timestamp(type_=DateTime())
         return func.timestampadd(literal_column("SECOND"), round(offset), func.utc_timestamp(), type_=DateTime())
 
+    def same_time(self, column: ColumnElement[Any], moment: datetime) -> ColumnElement[bool]:
+        """See `Dialect.same_time`."""
+        return column == moment
+
     def exactly(self, column: ColumnElement[str]) -> ColumnElement[Any]:
         """See `Dialect.exactly`."""
         return type_coerce(cast(column, LargeBinary()), column.type)
@@ -159,6 +167,10 @@ class PostgreSQL(Dialect):
         """See `Dialect.now`."""
         now = func.date_trunc("second", func.timezone("utc", func.statement_timestamp()), type_=DateTime())
         return now + text(f"interval '{round(offset)} seconds'") if round(offset) else now
+
+    def same_time(self, column: ColumnElement[Any], moment: datetime) -> ColumnElement[bool]:
+        """See `Dialect.same_time`."""
+        return column == moment
 
     def lock(self, query: Select[Any], connection: Connection) -> Select[Any]:
         """See `Dialect.lock`."""

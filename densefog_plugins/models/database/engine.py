@@ -44,7 +44,8 @@ SQLITE_PATIENCE = 30.0
 
 
 def create_engine(
-    url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True, single: bool = False
+    url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True, single: bool = False,
+    patience: int = 10,
 ) -> Engine:
     """Return an engine for a URL.
 
@@ -56,6 +57,7 @@ def create_engine(
         single: commit each statement, send nothing besides to connections that are used every few seconds, and let
             PostgreSQL read by an index in its order: of jobs that came after the last ANALYZE its planner expects a
             handful, and would read them all and sort.
+        patience: seconds until a connection that is not pooled is there, and until it is given up.
 
     Raises:
         ConfigError: the kind of database is unknown, or its driver is not installed.
@@ -66,8 +68,9 @@ def create_engine(
         options = {"poolclass": NullPool}
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, options, cooperative=cooperative)
-    read_timeout = SHORT_READ_TIMEOUT if single or not pooled else READ_TIMEOUT
-    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": read_timeout}
+    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": SHORT_READ_TIMEOUT if single else READ_TIMEOUT}
+    if not pooled:
+        limits = {name: min(seconds, patience) for name, seconds in limits.items()}
     arguments: dict[str, Any] = {name: seconds for name, seconds in limits.items() if name not in parsed.query}
     if single:
         options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}

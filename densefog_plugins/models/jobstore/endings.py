@@ -41,9 +41,11 @@ class Endings:
 
         def once(connection: Connection) -> list[Job]:
             nonlocal changed
-            there = agreeing(connection, {one.lease: (one.status, one.error) for one in changed.values()})
-            before = {one.id: one for one in changed.values() if one.lease in there}
-            changed = before | {one.id: one for one in work(connection)}
+            now = {one.id: one for one in work(connection)}
+            # In this order: the statements of the attempt before may be executed until just now.
+            left = [one for one in changed.values() if one.id not in now]
+            there = agreeing(connection, {one.lease: (one.status, one.error) for one in left})
+            changed = {one.id: one for one in left if one.lease in there} | now
             return list(changed.values())
 
         return self.joined(once) if self._last_failures() else self._database.run(once)

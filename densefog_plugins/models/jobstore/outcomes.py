@@ -10,15 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, case, select, update
 
-from densefog_core.jobs import Lease, Outcome
+from densefog_core.jobs import LAPSED, Lease, Outcome
 from densefog_core.jobs.ends import failed, lost
 from densefog_plugins.models.database.database import Database
 from densefog_plugins.models.jobstore.endings import Endings, agreeing
 from densefog_plugins.models.jobstore.statements import FenceRefused
 from densefog_plugins.models.jobstore.table import cleaned_params, dump, job, storable_error
-
-#: Seconds: no lease is so long that one which was last renewed so long ago still holds.
-LAPSED = 10 * 86_400
 
 _logger = logging.getLogger("densefog.store")
 
@@ -43,19 +40,22 @@ class OutcomeWriter:
             outcomes: of tries that were claimed here.
             native: see `densefog_core.jobs.JobStore.finish`.
         """
-        unsure = False
+        unsure = {one.job.lease for one in outcomes if one.unsure}
 
         def once(connection: Connection, write: Callable[[Connection, Sequence[Outcome]], set[Lease]]) -> set[Lease]:
-            """Write what no earlier attempt has: its COMMIT may be done though the answer to it was lost."""
-            nonlocal unsure
-            expected = {one.job.lease: _as_row(one) for one in outcomes} if unsure else {}
-            written, before, unsure = agreeing(connection, expected), unsure, True
-            left = [outcome for outcome in outcomes if outcome.job.lease not in written]
+            """Write, and look at the rows of what is refused and may have been written by an earlier attempt.
+
+            In this order: a statement of an earlier attempt may be executed until just now.
+            """
+            before = set(unsure)
+            unsure.update(one.job.lease for one in outcomes)
             try:
-                return written | (write(connection, left) if left else set())
+                written = write(connection, outcomes)
             except FenceRefused:
-                unsure = before
+                unsure.intersection_update(before)
                 raise
+            refused = [one for one in outcomes if one.job.lease in before - written]
+            return written | agreeing(connection, {one.job.lease: _as_row(one) for one in refused})
 
         if not native and all(one.status == "finished" and not cleaned_params(one.job) for one in outcomes):
             try:
@@ -102,7 +102,7 @@ class OutcomeWriter:
     def _write_failed(self, connection: Connection, outcome: Outcome, *, native: bool) -> None:
         values: dict[str, Any] = {"updated": self._dialect.now(), "error": _error(outcome, native=native)}
         if outcome.status == "error" and native:
-            values["updated"] = self._dialect.now(-LAPSED)
+            values["updated"] = LAPSED
         elif outcome.status == "error":
             values["status"] = "error"
             values |= cleaned_params(outcome.job)

@@ -16,14 +16,16 @@ from typing import Any
 from sqlalchemy import Connection, DateTime, Row, TextClause, TextualSelect, bindparam, text
 
 from densefog_core.jobs import Job, Lease, Outcome, utcnow
-from densefog_plugins.models.jobstore.table import dump, from_row, job
+from densefog_plugins.models.jobstore.table import CLAIM_NAME, dump, from_row, job
 
 COLUMNS = ", ".join(f"job.{column.name}" for column in job.c)
 DUE = "status = 'pending' AND run_at <= {now} AND action IN ({actions})"
 #: The same where names that differ in case, accents or spaces at their end are equal otherwise.
 DUE_EXACTLY = DUE.replace("action IN", "CAST(action AS BINARY) IN")
 OLDEST = "ORDER BY run_at, id LIMIT :limit"
-TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}"
+#: The claim's name stands in the rows that it takes, so that they are found when its answer is lost.
+TAKE = "UPDATE job SET status = 'running', trys = trys + 1, updated = {now}, error = COALESCE(error, '') || :name"
+TAKE_CONCAT = TAKE.replace("COALESCE(error, '') || :name", "CONCAT(COALESCE(error, ''), :name)")
 END = "UPDATE job SET status = 'finished', error = '', updated = {now}"
 #: Seconds until claims begin with the oldest job again, whatever they have found.
 AFRESH = 1.0
@@ -87,9 +89,10 @@ class Statements:
         found = connection.execute(_statement(template, self._now, len(actions)), given)
         return found.first() is not None
 
-    def claim(self, connection: Connection, limit: int, actions: Sequence[str]) -> list[Job]:
+    def claim(self, connection: Connection, limit: int, actions: Sequence[str], name: str = "") -> list[Job]:
         """Take due jobs, oldest ``run_at`` first; each has its new ``trys``."""
-        given = {**_values("action", actions), **self._time()}
+        kept = CLAIM_NAME.format(name) if name else ""
+        given = {**_values("action", actions), **self._time(), "name": kept}
         last, taken = self._last, []
         if last is not None and time.monotonic() < self._began + AFRESH:
             behind = {**given, "limit": limit, "after": last.run_at, "after_id": last.id}
@@ -156,16 +159,16 @@ class MySQLStatements(Statements):
         template = f"SELECT {COLUMNS} FROM job WHERE {which}{' FOR UPDATE SKIP LOCKED' if locks else ''}"
         found = connection.execute(_rows(template, self._now, actions), given).all()
         if locks and found:
-            ids = _values("id", [row.id for row in found])
-            connection.execute(_statement(f"{TAKE} WHERE id IN ({{ids}})", self._now, len(found)), ids)
+            ids = {**_values("id", [row.id for row in found]), "name": given["name"]}
+            connection.execute(_statement(f"{TAKE_CONCAT} WHERE id IN ({{ids}})", self._now, len(found)), ids)
         elif not locks:
-            found = [row for row in found if self._took(connection, row)]
+            found = [row for row in found if self._took(connection, row, given["name"])]
         return [from_row(row, status="running", trys=row.trys + 1) for row in found]
 
-    def _took(self, connection: Connection, row: Row[Any]) -> bool:
+    def _took(self, connection: Connection, row: Row[Any], name: str) -> bool:
         """Take one row if nobody else did since it was read."""
-        template = f"{TAKE} WHERE id = :id0 AND status = 'pending' AND trys = :trys0"
-        given = {"id0": row.id, "trys0": row.trys}
+        template = f"{TAKE_CONCAT} WHERE id = :id0 AND status = 'pending' AND trys = :trys0"
+        given = {"id0": row.id, "trys0": row.trys, "name": name}
         return connection.execute(_statement(template, self._now, 1), given).rowcount == 1
 
 

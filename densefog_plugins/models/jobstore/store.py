@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from random import uniform
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, and_, case, delete, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, Lease, Outcome
-from densefog_core.jobs.ends import CANCELLED, is_lost_try, lost
+from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, Lease, Outcome, Sighting
+from densefog_core.jobs.ends import CANCELLED
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.jobstore import reads as jobreads
-from densefog_plugins.models.jobstore import schema, searching
+from densefog_plugins.models.jobstore import reclaiming, schema, searching
 from densefog_plugins.models.jobstore.endings import Endings
 from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
-from densefog_plugins.models.jobstore.table import RUNNING, cleaned_params, dump, from_row, job, to_row
+from densefog_plugins.models.jobstore.reclaiming import Reclaimer
+from densefog_plugins.models.jobstore.table import cleaned_params, dump, from_row, job, to_row
 from densefog_plugins.models.sessions import after_commit, current_session, in_transaction
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class SQLJobStore:
         self._statements = self._dialect.statements
         self._endings = Endings(self._database, lambda: self.last_failures)
         self._outcomes = OutcomeWriter(self._database, self._endings)
+        self._reclaimer = Reclaimer(self._dialect, self._endings.call_last_failure)
         # Whether the last claim found nothing.
         self._idle = False
         self.on_enqueued: Callable[[], None] = lambda: None
@@ -114,15 +115,30 @@ class SQLJobStore:
 
     # -- claim ---------------------------------------------------------------------------------------------
 
-    def claim(self, limit: int, actions: Collection[str]) -> list[Job]:
+    def claim(self, limit: int, actions: Collection[str], name: str = "") -> list[Job]:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
         names = sorted(actions)
         if limit <= 0 or not names or (self._idle and not self._is_due(names)):
             return []
-        claim = partial(self._statements.claim, limit=limit, actions=names)
+        repeated = False
+
+        def claim(connection: Connection) -> list[Job]:
+            nonlocal repeated
+            if repeated and name:
+                # The COMMIT of the attempt before may be done though its answer was lost.
+                reclaiming.give_back(connection, self._dialect, [name])
+            repeated = True
+            return self._statements.claim(connection, limit, names, name)
+
         jobs = self._database.run(claim, engine=self._database.fast_engine)
         self._idle = not jobs
         return jobs
+
+    def give_back(self, names: Collection[str]) -> list[Lease]:
+        """Put back what claims took; see `densefog_core.jobs.JobStore.give_back`."""
+        if not names:
+            return []
+        return self._database.run(partial(reclaiming.give_back, dialect=self._dialect, names=names))
 
     def _is_due(self, actions: list[str]) -> bool:
         """Look whether a claim is worth a transaction; a claim that is one statement is its own look."""
@@ -137,9 +153,9 @@ class SQLJobStore:
 
     # -- the fence -----------------------------------------------------------------------------------------
 
-    def beat(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Renew leases over a connection that belongs to no greenlet; see `densefog_core.jobs.JobStore.beat`."""
-        return self._database.run(partial(self._beat, leases=leases), native=True)
+    def beat(self, leases: Sequence[Lease], *, native: bool = False) -> list[Lease]:
+        """Renew leases; see `densefog_core.jobs.JobStore.beat`."""
+        return self._database.run(partial(self._beat, leases=leases), native=native)
 
     def _beat(self, connection: Connection, leases: Sequence[Lease]) -> list[Lease]:
         lost: list[Lease] = []
@@ -171,31 +187,16 @@ class SQLJobStore:
         written = statement.values(result=dump(value), updated=self._dialect.now())
         return self._database.run(lambda connection: connection.execute(written).rowcount == 1)
 
-    def reclaim(self, lease_seconds: float, limit: int = 100) -> list[Job]:
-        """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
-        return self._endings.change(partial(self._reclaim, lease_seconds=lease_seconds, limit=limit))
+    def stale(self, lease_seconds: float, limit: int = 10_000) -> list[Sighting]:
+        """Find jobs of dead workers; see `densefog_core.jobs.JobStore.stale`."""
+        look = partial(reclaiming.stale, dialect=self._dialect, lease_seconds=lease_seconds, limit=limit)
+        return self._read(look)
 
-    def _reclaim(self, connection: Connection, lease_seconds: float, limit: int) -> list[Job]:
-        stale = select(job).where(job.c.status == RUNNING, job.c.updated < self._dialect.now(-lease_seconds))
-        oldest = stale.order_by(job.c.run_at, job.c.id).limit(limit)
-        rows = connection.execute(self._dialect.lock(oldest, connection)).all()
-        taken = []
-        for row in map(from_row, rows):
-            if row.trys < row.try_max:
-                # One that kills its process must not have the same neighbours each time: they would end with it.
-                apart = uniform(0, lease_seconds) if row.trys > 1 else 0
-                values: dict[str, Any] = {"status": "pending", "run_at": self._dialect.now(apart), "error": row.error}
-            else:
-                # A blocked process has left the reason why it ends this very try.
-                error = row.error if is_lost_try(row.error, row.which_try) else lost(row.which_try)
-                values = {"status": "error", "error": error, **cleaned_params(row)}
-            fence = and_(job.c.id == row.id, job.c.status == "running", job.c.trys == row.trys)
-            written = connection.execute(update(job).where(fence).values(updated=self._dialect.now(), **values))
-            if written.rowcount == 1:
-                taken.append(replace(row, status=values["status"], error=values["error"]))
-                if values["status"] == "error":
-                    self._endings.call_last_failure(taken[-1])
-        return taken
+    def reclaim(self, seen: Sequence[Sighting], lease_seconds: float) -> list[Job]:
+        """Take back jobs of dead workers; see `densefog_core.jobs.JobStore.reclaim`."""
+        if not seen:
+            return []
+        return self._endings.change(partial(self._reclaimer.reclaim, seen=seen, lease_seconds=lease_seconds))
 
     # -- reading -------------------------------------------------------------------------------------------
 

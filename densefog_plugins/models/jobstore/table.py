@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, Row, String, Table, Text, literal_column
@@ -16,6 +17,9 @@ from densefog_plugins.models.base import DIALECTS, Own
 MAX_ERROR = 60_000
 #: Columns that may be NULL here, and never are: others' tables may refuse it. See `dump`.
 NEVER_NULL = {"job": ("error", "result", "params")}
+#: How a claim's name stands at the end of `error` while its jobs run: the table has no column for it.
+CLAIM_NAME = " [{}]"
+_CLAIM_NAME = re.compile(r" \[claim-\w{10}\]$")
 #: Written into the statement: a plan for any value could not use PostgreSQL's partial indexes.
 PENDING: ColumnElement[str] = literal_column("'pending'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
@@ -91,7 +95,7 @@ def from_row(row: Row[Any], *, status: Any = None, trys: int | None = None) -> J
         project_id=row.project_id or SYSTEM_PROJECT,
         action=row.action,
         status=status or row.status,
-        error=row.error or "",
+        error=without_claim_name(row.error or ""),
         result=load(row.result),
         params=params if isinstance(params, dict) else {"params": params},
         updated=row.updated,
@@ -101,6 +105,11 @@ def from_row(row: Row[Any], *, status: Any = None, trys: int | None = None) -> J
         try_max=row.try_max,
         trys=row.trys if trys is None else trys,
     )
+
+
+def without_claim_name(error: str) -> str:
+    """Return the column `error` of a running job without the name of the claim that took it."""
+    return _CLAIM_NAME.sub("", error) if error.endswith("]") else error
 
 
 def dump(value: object) -> str:

@@ -30,7 +30,7 @@ def densefog_register_actions(registry: ActionRegistry) -> None:
     """Register ``DescribeOperations``."""
     from densefog_plugins.models.operations.actions import describe_operations
 
-    registry.add("DescribeOperations", describe_operations, api=("public", "manage"))
+    registry.add("DescribeOperations", describe_operations, api=("public", "manage"), tags=("operations",))
 
 
 @hookimpl

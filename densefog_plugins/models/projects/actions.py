@@ -28,7 +28,7 @@ class CreateProject(Struct):
     name: Name = ""
 
 
-@action(operation=PROJECT_OPERATION)
+@action(effect="create", operation=PROJECT_OPERATION)
 def create_project(params: CreateProject) -> dict[str, Any]:
     """Create a project."""
     return {"projectId": keys.create_project(params.project_id, params.name).id}
@@ -40,7 +40,7 @@ class ProjectId(Struct):
     project_id: Id
 
 
-@action(operation=PROJECT_OPERATION)
+@action(effect="destroy", operation=PROJECT_OPERATION)
 def delete_project(params: ProjectId) -> dict[str, Any]:
     """Delete a project; its keys are refused from now on."""
     keys.delete_project(params.project_id)
@@ -53,6 +53,7 @@ class DescribeProjects(ListParams):
     project_ids: Ids | None = None
 
 
+@action(effect="read", tags=("projects",))
 def describe_projects(params: DescribeProjects) -> dict[str, Any]:
     """List projects."""
     return describe(Project, params, "projectSet", project_id=None, ids=params.project_ids)
@@ -69,7 +70,7 @@ class CreateAccessKey(Struct):
     expires: datetime | None = None
 
 
-@action(operation=KEY_OPERATION)
+@action(effect="create", operation=KEY_OPERATION)
 def create_access_key(params: CreateAccessKey) -> dict[str, Any]:
     """Create an access key; its secret is in this reply and nowhere else."""
     if params.manage is (params.project_id is not None):
@@ -93,20 +94,20 @@ class ExpireAccessKey(Key):
     expires: datetime | None = None
 
 
-@action(operation=KEY_OPERATION)
+@action(effect="change", operation=KEY_OPERATION)
 def expire_access_key(params: ExpireAccessKey) -> dict[str, Any]:
     """Let an access key end, now or at a time."""
     return {"accessKey": params.access_key, "expires": keys.expire_key(params.access_key,
     _naive(params.expires)).expires}
 
 
-@action(operation=KEY_OPERATION)
+@action(effect="change", operation=KEY_OPERATION)
 def rotate_access_key(params: Key) -> dict[str, Any]:
     """Give an access key a new secret; the one before is refused from now on."""
     return {"accessKey": params.access_key, "accessSecret": keys.rotate_key(params.access_key)}
 
 
-@action(operation=KEY_OPERATION)
+@action(effect="destroy", operation=KEY_OPERATION)
 def delete_access_key(params: Key) -> dict[str, Any]:
     """Delete an access key; it is refused from now on."""
     keys.delete_key(params.access_key)
@@ -120,6 +121,7 @@ class DescribeAccessKeys(ListParams):
     access_keys: Ids | None = None
 
 
+@action(effect="read", tags=("access_keys",))
 def describe_access_keys(params: DescribeAccessKeys) -> dict[str, Any]:
     """List access keys, without their secrets."""
     return describe(AccessKey, params, "accessKeySet", project_id=params.project_id, ids=params.access_keys)

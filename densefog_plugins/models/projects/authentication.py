@@ -45,6 +45,10 @@ class Authenticator:
         self._secret_header: str = config.projects_secret_header
         self._window = timedelta(seconds=config.projects_window)
 
+    def key_of(self, request: Request) -> str:
+        """Return the id of the key that a request names."""
+        return (request.headers.get(self._key_header) or "")[:MAX_KEY]
+
     def __call__(self, request: Request) -> None:
         """Authenticate a request.
 
@@ -55,7 +59,7 @@ class Authenticator:
             AccessKeyExpired: the key and its secret were right once.
         """
         manage = request.api in self._manage_apis
-        key = (request.headers.get(self._key_header) or "")[:MAX_KEY]
+        key = request.claimed_key
         row = _find(key)
         hashed = NOBODY if row is None else row.secret_hash
         nonce = request.headers.get(NONCE) or ""

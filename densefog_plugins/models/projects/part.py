@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any
-
 from densefog_core import hookimpl
 from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
@@ -31,14 +28,16 @@ class Projects:
 
     @hookimpl
     def densefog_startup(self, app: App) -> None:
-        """Say that calls are authenticated."""
+        """Say that calls are authenticated, and where the id of a key is found in a request."""
         app.guard = "projects"
+        app.key_of = self._authenticate.key_of
+        for name, header in (("accessKey", "key_header"), ("accessSecret", "secret_header")):
+            header = getattr(app.config, f"projects_{header}")
+            app.security_schemes[name] = {"type": "apiKey", "in": "header", "name": header}
         use_tables(app, *TABLES)
 
-    @hookimpl(wrapper=True, tryfirst=True)
-    def densefog_call_action(
-        self, request: Request, handler: Callable[[Request], Any]
-    ) -> Generator[None, Any, Any]:
-        """Find out who calls, before anybody else sees the call."""
+    @hookimpl
+    def densefog_authenticate(self, request: Request) -> bool:
+        """Find out whose key a request has."""
         self._authenticate(request)
-        return (yield)
+        return True

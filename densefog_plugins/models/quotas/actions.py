@@ -27,19 +27,21 @@ class SetQuota(ProjectId):
     quota: Annotated[int, Meta(ge=-1, le=2_000_000_000)]
 
 
-@action(operation=("project", "projectId"))
+@action(effect="change", operation=("project", "projectId"), tags=("quotas",))
 def set_quota(params: SetQuota) -> dict[str, Any]:
     """Say how many of something a project may have."""
     counting.set_quota(params.project_id, params.resource, params.quota)
     return {"projectId": params.project_id}
 
 
+@action(effect="read", tags=("quotas",))
 def describe_quotas(params: ProjectId) -> dict[str, Any]:
     """List a project's quotas and how much of them is used."""
     query = select(Quota).where(Quota.project_id == params.project_id).order_by(Quota.resource)
     return {"quotaSet": current_session().scalars(query).all()}
 
 
+@action(effect="read", tags=("quotas",))
 def describe_own_quotas() -> dict[str, Any]:
     """List the project's quotas and how much of them is used."""
     return describe_quotas(ProjectId(request.project_id or ""))

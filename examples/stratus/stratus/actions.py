@@ -9,14 +9,14 @@ reported, and the others go on. The job does what takes time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from msgspec import Meta, Struct
 from sqlalchemy import select
 
 from densefog_core import action, enqueue, iaas_error, request
 from densefog_core.ids import SYSTEM_PROJECT
-from densefog_plugins.models import Ids, ListParams, batch, describe, session, transaction
+from densefog_plugins.models import Ids, ListParams, batch, describe, listed, session, transaction
 from densefog_plugins.models.quotas import consume_quota
 from stratus.models import Instance, Resource, Volume
 
@@ -31,9 +31,27 @@ def project_id() -> str:
     return request.project_id or SYSTEM_PROJECT
 
 
-def writes(kind: str, *, idempotent: bool = False) -> Callable[[Handler], Handler]:
+class VolumesJob(TypedDict):
+    """The job that was enqueued, and the volumes that it is about."""
+
+    jobId: str
+    volumeIds: list[str]
+
+
+class InstancesJob(TypedDict):
+    """The job that was enqueued, and the instances that it is about."""
+
+    jobId: str
+    instanceIds: list[str]
+
+
+RESULTS = {"volume": VolumesJob, "instance": InstancesJob}
+
+
+def writes(kind: str, effect: str, **options: Any) -> Callable[[Handler], Handler]:  # noqa: ANN401
     """Make an action of a function that writes: in one transaction, recorded as an operation on resources of a kind."""
-    return lambda handler: action(operation=(kind, f"{kind}Ids"), idempotent=idempotent)(transaction(handler))
+    declared = action(effect=effect, operation=(kind, f"{kind}Ids"), returns=RESULTS[kind], **options)
+    return lambda handler: declared(transaction(handler))
 
 
 class CreateVolumes(Struct):
@@ -44,7 +62,7 @@ class CreateVolumes(Struct):
     name: Name = ""
 
 
-@writes("volume", idempotent=True)
+@writes("volume", "create", idempotent=True, examples=[{"size": 10, "count": 2, "name": "data"}])
 def create_volumes(params: CreateVolumes) -> dict[str, Any]:
     """Create volumes."""
     return create("CreateVolumes", Volume, params.count, name=params.name, size=params.size)
@@ -56,7 +74,7 @@ class VolumeIds(Struct):
     volume_ids: Some
 
 
-@writes("volume")
+@writes("volume", "destroy")
 def delete_volumes(params: VolumeIds) -> dict[str, Any]:
     """Delete volumes that are not attached."""
     return change("DeleteVolumes", Volume, params.volume_ids, "deleting", from_=("available", "error"))
@@ -69,7 +87,7 @@ class AttachVolume(Struct):
     instance_id: str
 
 
-@writes("volume")
+@writes("volume", "change")
 def attach_volume(params: AttachVolume) -> dict[str, Any]:
     """Attach a volume to an instance."""
     instance = Instance.get(params.instance_id, project_id=project_id(), lock=True)
@@ -86,7 +104,7 @@ class DetachVolume(Struct):
     volume_id: str
 
 
-@writes("volume")
+@writes("volume", "change")
 def detach_volume(params: DetachVolume) -> dict[str, Any]:
     """Detach a volume from its instance, or from one that it could not be attached to."""
     volume = Volume.get(params.volume_id, project_id=project_id(), lock=True)
@@ -102,7 +120,7 @@ class DescribeVolumes(ListParams):
     volume_ids: Ids | None = None
 
 
-@action
+@action(effect="read", returns=listed(Volume, "volumeSet"), tags=("volumes",), examples=[{"limit": 2}])
 def describe_volumes(params: DescribeVolumes) -> dict[str, Any]:
     """List the project's volumes."""
     return describe(Volume, params, "volumeSet", project_id=project_id(), ids=params.volume_ids)
@@ -117,7 +135,7 @@ class CreateInstances(Struct):
     name: Name = ""
 
 
-@writes("instance", idempotent=True)
+@writes("instance", "create", idempotent=True, examples=[{"cpus": 2, "memory": 2048, "name": "web"}])
 def create_instances(params: CreateInstances) -> dict[str, Any]:
     """Create instances and start them."""
     return create("CreateInstances", Instance, params.count, name=params.name, cpus=params.cpus, memory=params.memory)
@@ -129,19 +147,19 @@ class InstanceIds(Struct):
     instance_ids: Some
 
 
-@writes("instance")
+@writes("instance", "change")
 def start_instances(params: InstanceIds) -> dict[str, Any]:
     """Start instances that are stopped."""
     return change("StartInstances", Instance, params.instance_ids, "starting", from_=("stopped",))
 
 
-@writes("instance")
+@writes("instance", "change")
 def stop_instances(params: InstanceIds) -> dict[str, Any]:
     """Stop instances that are active."""
     return change("StopInstances", Instance, params.instance_ids, "stopping", from_=("active",))
 
 
-@writes("instance")
+@writes("instance", "destroy")
 def delete_instances(params: InstanceIds) -> dict[str, Any]:
     """Delete instances that have no volumes."""
     return change("DeleteInstances", Instance, params.instance_ids, "deleting", from_=("active", "stopped", "error"))
@@ -153,7 +171,7 @@ class DescribeInstances(ListParams):
     instance_ids: Ids | None = None
 
 
-@action
+@action(effect="read", returns=listed(Instance, "instanceSet"), tags=("instances",), examples=[{"limit": 2}])
 def describe_instances(params: DescribeInstances) -> dict[str, Any]:
     """List the project's instances."""
     return describe(Instance, params, "instanceSet", project_id=project_id(), ids=params.instance_ids, verbose=detailed)

@@ -10,7 +10,7 @@ from stratus.models import Instance, Volume
 from stratus.provider import provider
 
 
-@action(api="manage")
+@action(api="manage", effect="read", tags=("strays",))
 def describe_strays() -> dict[str, dict[str, list[str]]]:
     """List what the provider holds and no row knows, by kind."""
     # The provider first: whatever it holds by then was committed as a row before.

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import NotRequired, TypedDict
 
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from densefog_core import iaas_error
 from densefog_plugins.models import ResourceModel, Timestamps, session
+
+
+class VolumeRow(TypedDict):
+    """A volume as tenants see it."""
+
+    volumeId: str
+    name: str
+    size: int
+    status: str
+    instanceId: str | None
+    created: datetime
+
+
+class InstanceRow(TypedDict):
+    """An instance as tenants see it; with its volumes in a verbose list."""
+
+    instanceId: str
+    name: str
+    cpus: int
+    memory: int
+    status: str
+    created: datetime
+    volumes: NotRequired[list[VolumeRow]]
 
 
 class Volume(Timestamps, ResourceModel):
@@ -36,7 +60,7 @@ class Volume(Timestamps, ResourceModel):
         if self.instance_id is not None:
             raise iaas_error.ResourceActionForbiden(self.id)
 
-    def jsonable(self) -> dict[str, Any]:
+    def jsonable(self) -> VolumeRow:
         """Return the volume as tenants see it."""
         return {
             "volumeId": self.id,
@@ -73,7 +97,7 @@ class Instance(Timestamps, ResourceModel):
         if session.scalar(select(Volume.id).where(Volume.instance_id == self.id).limit(1)) is not None:
             raise iaas_error.ResourceActionForbiden(self.id)
 
-    def jsonable(self) -> dict[str, Any]:
+    def jsonable(self) -> InstanceRow:
         """Return the instance as tenants see it."""
         return {
             "instanceId": self.id,

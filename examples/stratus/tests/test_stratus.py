@@ -451,3 +451,19 @@ def test_what_the_provider_says_is_for_the_log_and_not_for_tenants(cloud, caplog
     assert (reply["retCode"], reply["message"]) == (5001, "Action failed.op")
     assert "there is no volume" not in str(reply)
     assert "there is no volume vol-none" in caplog.text
+
+
+def test_the_examples_of_the_document_are_calls(cloud: Cloud) -> None:
+    """Each of an action's examples is carried out as it stands."""
+    specs = cloud.api().specs.values()
+    examples = [(spec.name, example) for spec in specs for example in spec.examples]
+    assert {name for name, _ in examples} >= {"CreateVolumes", "CreateInstances", "DescribeVolumes"}
+    for name, example in examples:
+        cloud.call(name, **example)
+
+
+def test_every_action_declares_what_it_does(cloud: Cloud) -> None:
+    """No effect is a guess, and each says what it returns."""
+    for api in ("public", "manage"):
+        mine = [spec for spec in cloud.api(api).specs.values() if spec.handler.__module__.startswith("stratus")]
+        assert [spec.name for spec in mine if not (spec.effect_known and spec.result_schema)] == []

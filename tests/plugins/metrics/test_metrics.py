@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import densefog_plugins.metrics
 from densefog_core.errors import ConfigError, PluginError
+from densefog_core.errors.project_error import AccessKeyInvalid
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import MemoryStore, make_app
 from densefog_plugins.metrics import exposition
@@ -200,3 +201,20 @@ def test_each_of_several_processes_shows_the_sum_and_keeps_the_counts_of_the_dea
     third.call("Ping")
     assert sums(third)[0] == 4
     assert idle >= 1
+
+
+class Locked:
+    """A plugin that lets nobody in."""
+
+    @hookimpl
+    def densefog_authenticate(self, request):
+        raise AccessKeyInvalid("")
+
+
+def test_who_is_not_let_in_is_counted_by_api_and_ret_code(metrics):
+    """Failed authentications of calls and of pages are one counter."""
+    app = metrics(Locked())
+    for _ in range(3):
+        app.api().post({"action": "DescribeJobs"})
+    samples = shown(app)
+    assert total(samples, "densefog_authentication_failures_total", "public", "4101") == 3

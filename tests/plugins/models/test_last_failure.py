@@ -11,6 +11,7 @@ from densefog_plugins.models.database.database import database
 from densefog_plugins.models.jobstore import table as jobtable
 from densefog_plugins.models.sessions import session, transaction
 from tests.plugins.models.cloud import A, Disk
+from tests.plugins.models.stores import take_back
 
 seen: list[Job] = []
 
@@ -104,7 +105,7 @@ def test_what_it_wrote_before_it_raised_is_undone_and_the_job_ends(
 
 def test_it_is_called_for_a_job_whose_worker_is_gone(app: TestApp, job: str) -> None:
     app.store.claim(1, ["Create"])
-    (ended,) = app.store.reclaim(-1)
+    (ended,) = take_back(app.store, -1)
     assert (ended.error, disk()) == ("worker lost (try 1 of 1)", "error")
 
 
@@ -125,7 +126,7 @@ def test_a_blocked_process_leaves_the_end_to_whoever_can_call_it(app: TestApp, j
     reason = "timed out after 5 s and did not stop"
     assert app.store.finish([Outcome(claimed, "error", error=reason)], native=True) == [True]
     assert (status(app, job), disk()) == ("running", "creating")
-    (ended,) = app.store.reclaim(86_400)
+    (ended,) = take_back(app.store, 86_400)
     assert (ended.error, ended.end, disk()) == (f"worker lost: {reason} (try 1 of 1)", "lost", "error")
 
 

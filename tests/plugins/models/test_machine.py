@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 )
 
 from densefog_core.jobs import Job, JobFilter, Outcome
-from densefog_plugins.models.jobstore import store
-from tests.plugins.models.stores import ACTIONS, Harness, make_job, memory, sql, sql_app
+from densefog_plugins.models.jobstore import reclaiming
+from tests.plugins.models.stores import ACTIONS, Harness, make_job, memory, sql, sql_app, take_back
 
 #: Seconds without a beat after which a job is taken back; each step of time is longer.
 LEASE = 30
@@ -179,7 +179,7 @@ class Machine(RuleBasedStateMachine):
         stale = {
             job_id for job_id, job in self.jobs.items() if job.status == "running" and job.beats_at < self.now - LEASE
         }
-        taken = self.clients[client].store.reclaim(LEASE)
+        taken = take_back(self.clients[client].store, LEASE)
         assert {job.id for job in taken} == stale
         for job in taken:
             model = self.jobs[job.id]
@@ -250,6 +250,6 @@ def test_the_store_in_memory_agrees_with_the_model() -> None:
 
 def test_each_database_agrees_with_the_model(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a job is due that was lost twice is not for the model to say."""
-    monkeypatch.setattr(store, "uniform", lambda least, most: least)
+    monkeypatch.setattr(reclaiming, "uniform", lambda least, most: least)
     with sql_app(database_url) as one, sql_app(database_url) as other:
         run(lambda: (sql(one), sql(other)), 25)

@@ -13,10 +13,11 @@ from densefog_core.errors import ConfigError
 from densefog_core.jobs import Outcome, utcnow
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.database.dialects import MySQL
+from densefog_plugins.models.jobstore import reclaiming
 from densefog_plugins.models.jobstore.store import SQLJobStore
 from densefog_plugins.models.jobstore.table import job, to_row
 from tests.databases import connected
-from tests.plugins.models.stores import ACTIONS, EXPLAIN, Harness, make_app, make_job
+from tests.plugins.models.stores import ACTIONS, EXPLAIN, Harness, make_app, make_job, take_back
 
 #: As the contract has it, and nothing else.
 BY_HAND = """
@@ -161,11 +162,11 @@ def test_a_server_without_skip_locked_is_claimed_from_by_guarded_updates(
         seen = slow.execute(job.select().where(job.c.status == "pending")).all()
         first = store.claim(4, ACTIONS)
         assert len(first) == 4
-        mine = [row.id for row in seen if store._statements._took(slow, row)]
+        mine = [row.id for row in seen if store._statements._took(slow, row, "")]
         slow.rollback()
     assert set(mine) == set(ids) - {one.id for one in first}
     assert len(store.claim(10, ACTIONS)) == 6
-    assert store.reclaim(-5) != []
+    assert take_back(store, -5) != []
     database(app).close()
 
 
@@ -256,7 +257,7 @@ def explained(store: SQLJobStore, engine: Engine) -> list[str]:
     with engine.begin() as connection:
         explaining = Explaining(connection)
         store._statements.claim(explaining, 10, sorted(ACTIONS))  # type: ignore[arg-type]
-        store._reclaim(explaining, 60, 100)  # type: ignore[arg-type]
+        reclaiming.stale(explaining, store._dialect, 60, 100)  # type: ignore[arg-type]
         if engine.dialect.name == "postgresql":
             store._statements.finish(explaining, [Outcome(make_job(), "finished")])  # type: ignore[arg-type]
     return plans

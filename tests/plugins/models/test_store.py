@@ -17,7 +17,7 @@ from densefog_plugins.models.jobstore.store import SQLJobStore
 from densefog_plugins.models.jobstore.table import job
 from densefog_plugins.models.sessions import current_session, transaction
 from tests.databases import EVERY_KIND, new_database
-from tests.plugins.models.stores import ACTIONS, Harness, current, make_job, memory, sql, sql_app
+from tests.plugins.models.stores import ACTIONS, Harness, current, make_job, memory, sql, sql_app, take_back
 
 SECRET = {"password": "hunter2", "name": "a", "resource_ids": ["vol-1"]}
 
@@ -316,7 +316,7 @@ def test_a_dropped_outcome_writes_nothing(at: Harness) -> None:
 def test_a_stale_try_can_write_nothing(at: Harness, status: str) -> None:
     stale = at.running(params=SECRET)
     at.elapse(100)
-    at.store.reclaim(60)
+    take_back(at.store, 60)
     before = at.row(stale.id)
     assert at.store.finish([Outcome(stale, status, result=1, error="stale")]) == [False]  # type: ignore[arg-type]
     assert at.row(stale.id) == before
@@ -382,7 +382,7 @@ def test_a_beat_keeps_the_lease_and_tells_what_is_lost(at: Harness) -> None:
     at.elapse(100)
     leases = [kept.lease, cancelled.lease, ended.lease, Lease("job-none", 1), Lease(kept.id, 9)]
     assert at.store.beat(leases) == leases[1:]
-    assert at.store.reclaim(60) == []
+    assert take_back(at.store, 60) == []
     assert at.store.beat([]) == []
 
 
@@ -397,18 +397,18 @@ def test_more_leases_than_one_statement_takes_are_renewed(at: Harness) -> None:
     leases = [job.lease for job in at.take(450)]
     at.elapse(100)
     assert at.store.beat(leases) == []
-    assert at.store.reclaim(60) == []
+    assert take_back(at.store, 60) == []
 
 
 def test_jobs_without_a_beat_are_taken_back(at: Harness) -> None:
     dead = at.running(params=SECRET)
     at.elapse(61)
     live = at.running()
-    (job,) = at.store.reclaim(60)
+    (job,) = take_back(at.store, 60)
     assert (job.id, job.status, job.trys) == (dead.id, "pending", 1)
     assert at.row(live.id).status == "running"
     assert at.row(dead.id).params == SECRET
-    assert at.store.reclaim(60) == []
+    assert take_back(at.store, 60) == []
     (again,) = at.take()
     assert (again.id, again.trys) == (dead.id, 2)
 
@@ -420,7 +420,7 @@ def test_jobs_that_lost_two_workers_together_do_not_meet_again(at_sql: Harness) 
     for _ in range(2):
         assert len(at_sql.take(50)) == 50
         at_sql.elapse(61)
-        lost = at_sql.store.reclaim(60)
+        lost = take_back(at_sql.store, 60)
         starts.append({at_sql.row(job.id).run_at - at_sql.row(job.id).updated for job in lost})
     at_once, apart = starts
     assert at_once == {timedelta()}
@@ -430,7 +430,7 @@ def test_jobs_that_lost_two_workers_together_do_not_meet_again(at_sql: Harness) 
 def test_a_job_that_loses_its_last_worker_ends_in_error(at: Harness) -> None:
     poison = at.running(params=SECRET, try_max=1)
     at.elapse(61)
-    (job,) = at.store.reclaim(60)
+    (job,) = take_back(at.store, 60)
     assert (job.id, job.status, job.error) == (poison.id, "error", "worker lost (try 1 of 1)")
     row = at.row(poison.id)
     assert (row.status, row.error) == ("error", "worker lost (try 1 of 1)")
@@ -442,8 +442,8 @@ def test_reclaim_takes_no_more_than_asked(at: Harness) -> None:
     at.store.enqueue([make_job() for _ in range(5)])
     at.take()
     at.elapse(61)
-    assert len(at.store.reclaim(60, limit=3)) == 3
-    assert len(at.store.reclaim(60, limit=3)) == 2
+    assert len(take_back(at.store, 60, limit=3)) == 3
+    assert len(take_back(at.store, 60, limit=3)) == 2
 
 
 def test_concurrent_reclaims_never_take_the_same_job(at: Harness) -> None:
@@ -453,11 +453,11 @@ def test_concurrent_reclaims_never_take_the_same_job(at: Harness) -> None:
     taken: list[list[str]] = [[] for _ in range(3)]
 
     def reclaim(mine: list[str]) -> None:
-        while jobs := at.store.reclaim(60, 7):
+        while jobs := take_back(at.store, 60, 7):
             mine.extend(job.id for job in jobs)
 
     run_in_threads([(reclaim, one) for one in taken])
-    together = [job_id for mine in taken for job_id in mine] + [job.id for job in at.store.reclaim(60)]
+    together = [job_id for mine in taken for job_id in mine] + [job.id for job in take_back(at.store, 60)]
     assert sorted(together) == sorted(ids)
 
 

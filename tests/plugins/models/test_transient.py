@@ -14,12 +14,12 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from densefog_core.app import App
-from densefog_core.jobs import Job, JobFilter, Outcome
+from densefog_core.jobs import Job, JobFilter, Outcome, Sighting
 from densefog_plugins.models.database.database import ATTEMPTS, Database, database
 from densefog_plugins.models.jobstore.store import SQLJobStore
 from tests.databases import SERVER_KINDS, connected
 from tests.losing import LosingProxy, losing_proxy
-from tests.plugins.models.stores import ACTIONS, Harness, current, make_app, make_job, sql, sql_app
+from tests.plugins.models.stores import ACTIONS, Harness, current, make_app, make_job, sql, sql_app, take_back
 
 #: Seconds that the mixed load runs on each database.
 MIXED = 3.0
@@ -262,14 +262,17 @@ def test_mixed_work_shows_no_caller_a_transient_error(app: App) -> None:
         store.beat([job.lease for job in jobs])
         for job in jobs[:1]:
             store.progress(job.lease, {"percent": 50})
+        # Some are left as a dead worker leaves them.
+        jobs = jobs[: chance.choice((10, 10, 8))]
         statuses = [chance.choice(("finished", "finished", "retry", "error", "released")) for _ in jobs]
         written = store.finish([Outcome(*pair) for pair in zip(jobs, statuses, strict=True)])  # type: ignore[arg-type]
         counts["accepted"] += sum(written)
         counts["refused"] += len(written) - sum(written)
 
     def maintain(chance: random.Random) -> None:
-        # The lease is over at once: tries lose it under way.
-        counts["reclaimed"] += len(store.reclaim(-2, 20))
+        # As if their workers were known to be dead: tries lose their lease under way.
+        dead = [Sighting(one.lease) for one in store.stale(-2, 20)]
+        counts["reclaimed"] += len(store.reclaim(dead, 1))
         counts["pruned"] += store.prune(-2, 50)
         time.sleep(0.005)
 
@@ -350,6 +353,27 @@ def test_an_outcome_is_told_though_the_answer_to_its_commit_was_lost(losing: Los
     assert at.store.finish([Outcome(lost, "finished")]) == [True]
 
 
+def test_an_outcome_is_told_long_after_its_answer_was_lost(losing: Losing) -> None:
+    """The store has given up; whoever writes it says that it is unsure, and the row knows."""
+    at = losing.at
+    one, cancelled = at.running(), at.running()
+    assert at.store.finish([Outcome(one, "finished", result=1)]) == [True]
+    at.store.cancel([cancelled.id])
+    ends = [Outcome(job, "finished", unsure=True) for job in (one, cancelled)]
+    assert at.store.finish(ends) == [True, False]
+
+
+def test_what_a_claim_took_is_taken_again_when_its_answer_is_lost(losing: Losing) -> None:
+    """The second attempt gives back what the first one took: a job of one try runs."""
+    at = losing.at
+    job_id = at.add(try_max=1)
+    losing.proxy.lose(b"SET status = 'running'" if losing.commit[True] != b"COMMIT" else b"COMMIT")
+    [job] = at.store.claim(5, ACTIONS, "claim-0123456789")
+    assert losing.proxy.lost == 1
+    assert (job.id, job.trys, job.try_max, at.row(job_id).status) == (job_id, 2, 2, "running")
+    assert at.store.finish([Outcome(job, "finished")]) == [True]
+
+
 def test_a_lost_answer_does_not_hide_a_lost_lease(losing: Losing) -> None:
     at = losing.at
     stale, held, again = (at.running(action=action) for action in sorted(ACTIONS))
@@ -371,7 +395,7 @@ def test_cancelled_and_lost_jobs_are_told_though_the_answer_to_the_commit_was_lo
     ]
     at.elapse(100)
     losing.proxy.lose(losing.commit[False])
-    assert [(one.id, one.status) for one in at.store.reclaim(60)] == [(lost.id, "error")]
+    assert [(one.id, one.status) for one in take_back(at.store, 60)] == [(lost.id, "error")]
     assert losing.proxy.lost == 2
     assert [one.id for one in told] == [cancelled.id, lost.id]
-    assert at.store.cancel([cancelled.id]) == at.store.reclaim(60) == []
+    assert at.store.cancel([cancelled.id]) == take_back(at.store, 60) == []
