@@ -52,12 +52,21 @@ class Scope:
     project_id: str | None = None
     secrets: set[str] | None = None
     _teardowns: list[Callable[[], object]] | None = None
+    _waits: tuple[Callable[[], object], ...] = ()
 
     def on_teardown(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` when this request or job has ended, the last added first."""
         if self._teardowns is None:
             self._teardowns = []
         self._teardowns.append(callback)
+
+    def on_wait(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` whenever this job begins to wait, to let go of what it need not keep meanwhile.
+
+        .. versionadded:: 1.0
+        """
+        if callback not in self._waits:
+            self._waits += (callback,)
 
     def teardown(self) -> None:
         """Run the callbacks; one that raises is logged and does not keep the others from running."""

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from densefog_core.app import App
 
 _app: App | None = None
+#: The application whose call or job runs here, when there are several in this process.
+_serving: ContextVar[App | None] = ContextVar("densefog_serving", default=None)
 
 
 def find_app() -> App | None:
-    """Return the application of this process, or None before there is one."""
-    return _app
+    """Return the application whose call or job runs here, else that of this process; None before there is one."""
+    return _serving.get() or _app
 
 
 def current_app() -> App:
-    """Return the application of this process.
+    """Return the application whose call or job runs here, else that of this process.
 
     Raises:
         RuntimeError: nothing was set up yet.
     """
-    if _app is None:
+    found = find_app()
+    if found is None:
         raise RuntimeError(
             "densefog is not set up yet: call create_api() or create_worker(), or run under densefog-serve"
         )
-    return _app
+    return found
+
+
+@contextmanager
+def serving(app: App) -> Iterator[None]:
+    """Make ``app`` the current one for the block, in this thread or greenlet alone.
+
+    .. versionadded:: 1.0
+    """
+    token = _serving.set(app)
+    try:
+        yield
+    finally:
+        _serving.reset(token)
 
 
 def set_current_app(app: App | None) -> App | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from densefog_core import jsontext
@@ -24,14 +26,14 @@ class RunningJob(Scope):
     """One try of a job, as its handler sees it through ``current_job``.
 
     Attributes:
-        job: the job's record as it was claimed.
+        job: the job's record as it was claimed; its params are a copy, which the handler may change.
         is_last_chance: whether a failure of this try ends the job.
         context_id: the last 4 characters of the job's id.
         project_id: the job's.
     """
 
     def __init__(self, job: Job, control: JobControl) -> None:
-        self.job = job
+        self.job = replace(job, params=deepcopy(job.params))
         self.is_last_chance = job.trys >= job.try_max
         self.context_id = job.id[-4:]
         self.project_id = job.project_id
@@ -50,7 +52,12 @@ class RunningJob(Scope):
         self._control.progress(self.job, storable(value))
 
     def sleep(self, seconds: float) -> None:
-        """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown."""
+        """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown.
+
+        A connection that was only read from is given back before.
+        """
+        for let_go in self._waits:
+            let_go()
         self._control.sleep(seconds)
 
 

@@ -16,7 +16,7 @@ from densefog_core.actions.transports import Page, Transport
 from densefog_core.app import App
 from densefog_core.config import CONF
 from densefog_core.context import entered
-from densefog_core.current import get_app
+from densefog_core.current import get_app, serving
 from densefog_core.errors import ConfigError, RegistrationError, UnknownAction
 from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.functions import place_of
@@ -99,7 +99,8 @@ class Api:
 
     def dispatch(self, call: Call) -> Reply:
         """Answer one call; for transports."""
-        return self.dispatcher.dispatch(call)
+        with serving(self.app):
+            return self.dispatcher.dispatch(call)
 
     def page(self, path: str, call: Call) -> Page | None:
         """Answer GET at an address that is no action's, None when nothing is there; for transports."""
@@ -116,7 +117,7 @@ class Api:
         if spec is None:
             raise UnknownAction(action)
         request = Request(self.name, action, {"action": action, **params})
-        with entered(request):
+        with serving(self.app), entered(request):
             return self.app.action_caller()(request, spec.call)
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Self
 from densefog_core.actions.records import Call
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_core.current import set_current_app
+from densefog_core.current import serving, set_current_app
 from densefog_core.jobs import Job, JobEvent, JobFilter, run_job
 from densefog_core.notices.records import TOPICS
 from densefog_core.notify import Notification
@@ -72,15 +72,19 @@ class TestApp(App):
 
     def run_jobs(self) -> int:
         """Run due jobs in this thread until none is due; return the number of tries run."""
-        count, control = 0, _InlineControl(self)
-        while jobs := self.store.claim(1, self.job_specs):
-            count += 1
-            self.emit(JobEvent("started", jobs[0]))
-            outcome = run_job(self.job_specs[jobs[0].action], self.call_job, jobs[0], control)
-            if self.store.finish([outcome])[0]:
-                kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
-                self.emit(JobEvent(kind, jobs[0], outcome.error, outcome.exception))
+        count = 0
+        with serving(self):
+            while jobs := self.store.claim(1, self.job_specs):
+                count += 1
+                self._run_job(jobs[0])
         return count
+
+    def _run_job(self, job: Job) -> None:
+        self.emit(JobEvent("started", job))
+        outcome = run_job(self.job_specs[job.action], self.call_job, job, _InlineControl(self))
+        if self.store.finish([outcome])[0]:
+            kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
+            self.emit(JobEvent(kind, job, outcome.error, outcome.exception))
 
     def assert_enqueued(self, action: str, **params: Any) -> Job:  # noqa: ANN401
         """Return the pending job of ``action`` whose params include ``params``.

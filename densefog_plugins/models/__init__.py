@@ -101,6 +101,15 @@ def densefog_startup(app: App) -> None:
 
 
 @hookimpl
+def densefog_shutdown(app: App) -> None:
+    """Close the sessions: a thread that has read outside of a request must not keep the database."""
+    # Without it there is none.
+    module = sys.modules.get(f"{__name__}.sessions")
+    if module is not None:
+        module.close_sessions(app)
+
+
+@hookimpl
 def densefog_gauges(app: App) -> Mapping[str, float] | None:
     """Return how many connections are in use, and how many wait to be used."""
     # Without it there is no connection, and SQLAlchemy need not be imported.

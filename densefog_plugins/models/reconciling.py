@@ -122,7 +122,7 @@ def _busy(model: type[M], resource_ids: Collection[str], only: Collection[str] |
     busy = model.status.endswith(BUSY_SUFFIX) if only is None else model.status.in_(only)
     query = select(model).where(model.id.in_(resource_ids), busy).order_by(model.id)
     with transaction() as session:
-        return list(session.scalars(query.execution_options(populate_existing=True)))
+        return list(session.scalars(query))
 
 
 def _write(

@@ -103,7 +103,7 @@ class ResourceMixin:
             # In SQL, so that nobody can lock what is another's.
             query = query.where(cls.project_id == project_id)
         if lock or locking():
-            query = query.with_for_update().execution_options(populate_existing=True)
+            query = query.with_for_update()
         found = {one.id: one for one in current_session().scalars(query)}
         for resource_id in resource_ids:
             if resource_id not in found:

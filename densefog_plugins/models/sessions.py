@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 from densefog_core.actions.records import Request
 from densefog_core.context import Scope, current_scope
-from densefog_core.current import current_app
+from densefog_core.current import current_app, find_app
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.errors.iaas_error import ActionsPartialSuccessError
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.database.dialects import is_lock_timeout
+
+if TYPE_CHECKING:
+    from densefog_core.app import App
 
 _logger = logging.getLogger("densefog.models")
 
@@ -72,6 +75,7 @@ class ScopedSession(Session):
     it: so the first statement decides which of the two it is, and within `transaction` all of them write.
 
     Attributes:
+        database: where it reads and writes.
         scope: the request or job that it was made for, or None.
         depth: how many `transaction` blocks are around what runs here.
         doomed: what ended a joined block; the outermost one must not commit.
@@ -80,6 +84,7 @@ class ScopedSession(Session):
 
     def __init__(self, found: Database) -> None:
         super().__init__(expire_on_commit=False)
+        self.database = found
         self._engines = _engines_of(found)
         self._chosen: Engine | None = None
         self.scope = current_scope()
@@ -103,9 +108,18 @@ class ScopedSession(Session):
         return self._chosen is self._engines.reading and self._engines.reading.dialect.name == "sqlite"
 
     @property
-    def unfinished(self) -> bool:
+    def changed(self) -> bool:
         """Whether something is written, locked or changed that is not committed."""
-        return bool(self.depth or self.wrote or self.new or self.dirty or self.deleted)
+        return bool(self.wrote or self.new or self.dirty or self.deleted)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a `transaction` is open, or something is changed that is not committed."""
+        return bool(self.depth or self.changed)
+
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:  # noqa: ANN401
+        """See SQLAlchemy's; the row is read though the object is here, as every query does it."""
+        return super().get(entity, ident, **{"populate_existing": True, **options})
 
     def forget(self) -> None:
         """A transaction has ended."""
@@ -127,19 +141,34 @@ def _refuse_in_reads(scope: Scope | None) -> None:
             _logger.error("%s", text)
 
 
+@event.listens_for(ScopedSession, "do_orm_execute")
+def _read_again(state: ORMExecuteState) -> None:
+    """Let a query say what the rows are now, though a job still holds objects of an earlier transaction."""
+    if state.is_select and not state.is_column_load and not state.is_relationship_load:
+        state.update_execution_options(populate_existing=True)
+
+
 class _Held(NamedTuple):
     thread: int
     session: ScopedSession
 
 
-_session: ContextVar[_Held | None] = ContextVar("densefog_session", default=None)
+#: By application: two in one process must not write to each other's databases.
+_sessions: ContextVar[Mapping[App, _Held]] = ContextVar("densefog_sessions", default={})  # noqa: B039
+_open: WeakKeyDictionary[App, WeakSet[ScopedSession]] = WeakKeyDictionary()
 _locking: ContextVar[bool] = ContextVar("densefog_locking", default=False)
 
 
 def _here() -> ScopedSession | None:
     """Return the session of this thread or greenlet; what `carry` brought from another one is not it."""
-    held = _session.get()
+    app = find_app()
+    held = None if app is None else _sessions.get().get(app)
     return held.session if held is not None and held.thread == threading.get_ident() else None
+
+
+def _carried() -> bool:
+    """Return whether `carry` brought the session of another thread or greenlet here."""
+    return current_app() in _sessions.get()
 
 
 def current_session() -> ScopedSession:
@@ -150,11 +179,14 @@ def current_session() -> ScopedSession:
     """
     found = _here()
     if found is None:
-        found = ScopedSession(database())
-        _session.set(_Held(threading.get_ident(), found))
+        app = current_app()
+        found = ScopedSession(database(app))
+        _sessions.set({**_sessions.get(), app: _Held(threading.get_ident(), found)})
+        _open.setdefault(app, WeakSet()).add(found)
         scope = current_scope()
         if scope is not None:
             scope.on_teardown(partial(_end, found))
+            scope.on_wait(end_reads)
     return found
 
 
@@ -182,17 +214,29 @@ def close_session() -> None:
 
 
 def _end(found: ScopedSession) -> None:
-    if _here() is found:
-        _session.set(None)
+    _sessions.set({app: held for app, held in _sessions.get().items() if held.session is not found})
     if found.unfinished:
         _logger.warning("a session ends with an open transaction; it is rolled back")
     found.close()
 
 
-def in_transaction() -> bool:
-    """Return whether a `transaction` is open here."""
+def close_sessions(app: App) -> None:
+    """Close all sessions of an application that shuts down; a later use of one of them opens it again."""
+    for found in list(_open.pop(app, ())):
+        _end(found)
+
+
+def end_reads() -> None:
+    """End the transaction of what runs here when it has only read, so that waiting holds no connection."""
     found = _here()
-    return found is not None and bool(found.depth)
+    if found is not None and found.in_transaction() and not found.changed and not found.in_nested_transaction():
+        found.commit()
+
+
+def in_transaction(of: Database | None = None) -> bool:
+    """Return whether a `transaction` is open here, on the database ``of`` if that is given."""
+    found = _here()
+    return found is not None and bool(found.depth) and of in (None, found.database)
 
 
 def after_commit(session: Session, callback: Callable[[], object]) -> None:
@@ -244,7 +288,7 @@ class transaction(ContextDecorator):
         return type(self)()
 
     def __enter__(self) -> ScopedSession:
-        self._owned = _here() is None and (current_scope() is None or _session.get() is not None)
+        self._owned = _here() is None and (current_scope() is None or _carried())
         found = current_session()
         if found.depth == 0 and found.reads_only:
             # On SQLite what was read so far fixes what may be written now; elsewhere READ COMMITTED goes on.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from densefog_core.errors.iaas_error import WaitObjectInterrupt, WaitObjectNotFound, WaitObjectTimeout
 from densefog_core.jobs import current_job
 from densefog_plugins.models.resource import BUSY_SUFFIX, DELETED
+from densefog_plugins.models.sessions import end_reads
 
 #: Seconds that waiting takes unless it is told otherwise: the first pause, the longest one, and all of it.
 INTERVAL, MAX_INTERVAL, TIMEOUT = 0.5, 10.0, 600.0
@@ -77,17 +78,20 @@ def wait_deleted(
 def pauses(interval: float, max_interval: float, timeout: float) -> Iterator[float]:
     """Yield the seconds gone by, with a pause in between that grows, until ``timeout``; at least once.
 
+    No connection is held that was only read from, neither while the provider is asked nor during the pauses.
     In a job the pauses end when the job is cancelled, times out or is given back.
     """
     sleep = current_job.sleep if current_job else time.sleep
     started = time.monotonic()
     while True:
+        end_reads()
         gone = time.monotonic() - started
         yield gone
         left = timeout - (time.monotonic() - started)
         if left <= 0:
             return
         # Uneven, so that jobs which began together do not ask together.
+        end_reads()
         sleep(min(interval * random.uniform(0.8, 1.2), left))
         interval = min(interval * 1.5, max_interval)
 

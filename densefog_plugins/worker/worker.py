@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
+from densefog_core.current import serving
 from densefog_core.jobs import (
     Job,
     JobEvent,
@@ -244,7 +245,8 @@ class GeventWorker:
         self._app.emit(JobEvent("started", one.job))
         timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:
-            return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self)
+            with serving(self._app):
+                return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self)
         finally:
             timer.close()
 
@@ -306,7 +308,8 @@ class GeventWorker:
     def _finish(self, outcomes: list[Outcome]) -> list[bool]:
         """Write them together; when the store refuses one for what it holds, that one ends as an error."""
         try:
-            return self._app.store.finish(outcomes)
+            with serving(self._app):
+                return self._app.store.finish(outcomes)
         except UNSTORABLE:
             if len(outcomes) > 1:
                 return [self._finish([outcome])[0] for outcome in outcomes]

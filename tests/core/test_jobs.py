@@ -322,6 +322,22 @@ def test_on_last_failure_is_called_once_with_the_job():
     assert [one.id for one in called] == [ended.id]
 
 
+def test_a_handler_changes_its_copy_of_the_params():
+    """Not the record: what is written at its end, and what on_last_failure is given, are the job's params."""
+    called = []
+
+    def changes(params, job):
+        params["resource_ids"].clear()
+        params["client"] = object()
+        job.params.clear()
+        raise ValueError("no disk")
+
+    app = app_with(changes, try_max=1, on_last_failure=called.append)
+    ended = one_run(app, params={"resource_ids": ["vol-1"], "password": "hunter2"})
+    assert ended.params == {"resource_ids": ["vol-1"], "password": "********"}
+    assert called[0].resource_ids == ["vol-1"]
+
+
 def test_on_last_failure_that_fails_does_not_keep_the_job_from_ending(caplog):
     app = app_with(broken, try_max=1, on_last_failure=lambda job: 1 / 0)
     assert one_run(app).status == "error"

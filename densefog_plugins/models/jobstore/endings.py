@@ -57,7 +57,7 @@ class Endings:
             with transaction() as session:
                 return work(session.connection())
 
-        return run() if in_transaction() else self._database.repeat(run)
+        return run() if in_transaction(self._database) else self._database.repeat(run)
 
     def concern(self, jobs: list[Job]) -> bool:
         """Return whether the application takes part in the end of one of the jobs."""

@@ -84,7 +84,7 @@ class SQLJobStore:
             session: a session to join; None joins the open `transaction`, or takes a transaction of its own.
         """
         due = any(one.run_at <= one.created for one in jobs)
-        joined = session or (current_session() if in_transaction() else None)
+        joined = session or (current_session() if in_transaction(self._database) else None)
         if joined is not None:
             self._insert(joined.execute, jobs, repeated=False)
             if due:
@@ -202,7 +202,7 @@ class SQLJobStore:
 
     def get(self, job_id: str) -> Job | None:
         """Return one job, or None; within `transaction` also one that it has enqueued."""
-        if in_transaction():
+        if in_transaction(self._database):
             return jobreads.one(current_session().connection(), job_id)
         return self._read(partial(jobreads.one, job_id=job_id))
 

@@ -145,7 +145,7 @@ def _find_key(key: str) -> AccessKey:
 def _find(model: type[R], row_id: str) -> R | None:
     """Return a row that is not deleted, locked."""
     query = select(model).where(model.id == row_id, model.status != DELETED).with_for_update()
-    row = current_session().scalar(query.execution_options(populate_existing=True))
+    row = current_session().scalar(query)
     return row if row is not None and row.id == row_id else None
 
 
