@@ -7,13 +7,16 @@ need no thread-local of their own.
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from densefog_core.functions import guarded
 from densefog_core.ids import ALPHABET
@@ -91,15 +94,31 @@ def get_context_id() -> str:
 
 @contextmanager
 def entered(scope: S) -> Iterator[S]:
-    """Make ``scope`` the current one for the block; its teardowns run at the end."""
-    token = _scope.set(scope)
+    """Make ``scope`` the current one for the block; its teardowns run at the end.
+
+    A process that the block forks ends with the block: it must not answer the call or write the outcome a second time,
+    over connections that are its parent's.
+    """
+    token, pid = _scope.set(scope), os.getpid()
     try:
         yield scope
     finally:
+        if os.getpid() != pid:
+            _end_process()
         try:
             scope.teardown()
         finally:
             _scope.reset(token)
+
+
+def _end_process() -> NoReturn:
+    """End this process without the clean-up that is its parent's; an exception makes its exit code 1."""
+    error = sys.exception()
+    if error is not None:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0 if error is None else 1)
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:

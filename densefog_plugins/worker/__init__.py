@@ -19,7 +19,10 @@ def densefog_configure(config: Config) -> None:
     if config.gevent and config.worker == "gevent":
         from gevent import monkey
 
+        from densefog_plugins.worker.forks import isolate
+
         monkey.patch_all()
+        isolate()
 
 
 @hookimpl

@@ -46,7 +46,7 @@ class Listener:
         """Begin to listen; False when there is no safe place for the socket, so that no hints will come."""
         try:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            if not _is_ours(self._path.parent):
+            if not is_ours(self._path.parent):
                 return False
             self._path.unlink(missing_ok=True)
             self._socket.bind(str(self._path))
@@ -83,8 +83,9 @@ class Sender:
     def send(self) -> None:
         """Send every worker a hint; never waits and never raises."""
         with suppress(OSError):
-            names = os.listdir(self._folder) if _is_ours(self._folder) else []
-            others = [self._folder / name for name in names if name != f"{os.getpid()}.sock"]
+            names = os.listdir(self._folder) if is_ours(self._folder) else []
+            own = f"{os.getpid()}.sock"
+            others = [self._folder / name for name in names if name.endswith(".sock") and name != own]
             if others:
                 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                     sender.setblocking(False)
@@ -102,7 +103,7 @@ def _send(sender: socket.socket, path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
     """Whether a folder in a place for all is this user's: another's could learn when there is work."""
     found = path.lstat()
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

@@ -140,3 +140,13 @@ def die(params: dict[str, Any]) -> None:
     """Kill the process."""
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(3600)
+
+
+@job
+def fork(job: RunningJob, params: dict[str, Any], time_sleep: Callable[[float], None]) -> str:
+    """Fork a process that waits and returns, as this one does."""
+    pid = os.fork()
+    time_sleep(0.5)
+    if pid:
+        trace("forked", job.id, os.waitpid(pid, 0)[1])
+    return "parent" if pid else "child"

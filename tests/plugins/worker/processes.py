@@ -92,9 +92,11 @@ class Site:
         }
         settings_of_others = ("DB_", "WORKER_", "DENSEFOG_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(settings_of_others)}
+        # Tests kill it, stop it, and ask for its exit code.
+        alone = () if "--processes" in options else ("--no-supervisor",)
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "densefog_core.cli.serve", "worker", "--strict-plugins", *options],
+                [sys.executable, "-m", "densefog_core.cli.serve", "worker", "--strict-plugins", *alone, *options],
                 cwd=self._folder, env={**kept, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         try:

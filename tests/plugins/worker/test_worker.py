@@ -188,6 +188,19 @@ def test_a_job_that_kills_each_of_its_processes_does_not_take_its_neighbours_wit
     assert sum(site.row(job_id).status == "finished" for job_id in neighbours) > 15
 
 
+def test_what_a_handler_forks_ends_with_it_and_is_no_second_worker(sqlite_site: Site) -> None:
+    """It waits without running what its parent runs, writes no outcome, and tells nobody."""
+    site = sqlite_site
+    with site.worker() as process:
+        forking = [site.add("Fork") for _ in range(3)]
+        quick = [site.add("Quick") for _ in range(20)]
+        site.until(lambda: site.ended(*forking, *quick))
+    assert {(row.status, row.result, row.trys) for row in site.rows(forking)} == {("finished", "parent", 1)}
+    assert {row.trys for row in site.rows(quick)} == {1}
+    assert {line[3] for line in site.trace("started") + site.trace("finished")} == {str(process.pid)}
+    assert [line[2] for line in site.trace("forked")] == ["0"] * 3
+
+
 def test_a_blocked_process_gives_back_its_other_jobs_at_no_cost(sqlite_site: Site) -> None:
     site = sqlite_site
     others = [site.add("Wait", {"seconds": 60}, try_max=1) for _ in range(5)]
