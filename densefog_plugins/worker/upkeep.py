@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from densefog_core.jobs import Job, JobEvent, Lease, Sighting, utcnow
+from densefog_plugins.worker.book import left_behind
 from densefog_plugins.worker.heartbeat import BEATS
 from densefog_plugins.worker.schedules import Calendar
 from densefog_plugins.worker.watch import Watch
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 UNHANDLED_EVERY = 60.0
 #: Jobs that one transaction takes back.
 RECLAIM_BATCH = 100
+#: Seconds between two looks for dead processes of this machine.
+INHERIT_EVERY = 1.0
+#: Seconds within which their jobs are due again that have lost a worker before.
+APART = 3.0
 #: Rows that one DELETE of old jobs takes, and the seconds between two of them.
 PRUNE_BATCH, PRUNE_EVERY = 500, 60.0
 
@@ -54,26 +59,42 @@ class Upkeep:
         self._wake = wake
         self._held = held
         self._watch = Watch(app.store, app.config.lease)
-        self._ripe: list[Sighting] = []
         self._calendar = Calendar(app.job_specs, utcnow())
-        self.loops = (self._reclaim, self._complain, self._prune, self._schedule)
+        self.loops = (self._reclaim, self._inherit, self._complain, self._prune, self._schedule)
 
     def _reclaim(self) -> None:
         """Take back the jobs of dead workers; look for them every quarter of a lease."""
-        while True:
-            self._through_outages("reclaim jobs", self._take_back)
-            gevent.sleep(self._app.config.lease / BEATS * random.uniform(0.5, 1))
+        ripe: list[Sighting] = []
+        lease = self._app.config.lease
 
-    def _take_back(self) -> None:
-        self._ripe += self._watch.ripe(self._held())
-        while batch := self._ripe[:RECLAIM_BATCH]:
+        def look() -> None:
+            ripe.extend(self._watch.ripe(self._held()))
+            self._take_back(ripe, lease)
+
+        while True:
+            self._through_outages("reclaim jobs", look)
+            gevent.sleep(lease / BEATS * random.uniform(0.5, 1))
+
+    def _inherit(self) -> None:
+        """Take back at once what processes of this machine held that are gone."""
+        while True:
+            for left in left_behind(self._app.config):
+                ripe = [Sighting(lease) for lease in left.leases]
+                self._through_outages("reclaim jobs", partial(self._take_back, ripe, APART))
+                if not ripe:
+                    left.path.unlink(missing_ok=True)
+            gevent.sleep(INHERIT_EVERY)
+
+    def _take_back(self, ripe: list[Sighting], apart: float) -> None:
+        """Take back what was seen, and remove it from the list; see `densefog_core.jobs.JobStore.reclaim`."""
+        while batch := ripe[:RECLAIM_BATCH]:
             try:
-                jobs = self._app.store.reclaim(batch, self._app.config.lease)
+                jobs = self._app.store.reclaim(batch, apart)
             except Exception:
                 # What has ended then is told all the same: this may have ended it, though nothing says so.
-                self._ripe = [replace(one, unsure=True) for one in batch]
+                ripe[:RECLAIM_BATCH] = [replace(one, unsure=True) for one in batch]
                 raise
-            del self._ripe[:RECLAIM_BATCH]
+            del ripe[:RECLAIM_BATCH]
             for job in jobs:
                 self._reclaimed(job)
 

@@ -24,6 +24,7 @@ from densefog_core.jobs import (
     run_job,
 )
 from densefog_plugins.worker import machine
+from densefog_plugins.worker.book import Book
 from densefog_plugins.worker.claims import Claims
 from densefog_plugins.worker.heartbeat import Heartbeat
 from densefog_plugins.worker.hints import Listener
@@ -66,6 +67,7 @@ class GeventWorker:
         self._poll_interval: float = config.poll_interval
         self._lease: float = config.lease
         self._tries = Tries()
+        self._book = Book(config, self._exec_size)
         self._watchdog = Watchdog(self._tries)
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
@@ -91,6 +93,7 @@ class GeventWorker:
         self._waker.ref = False
         self._app.wake_listeners.append(self.wake)
         listener = self._listen()
+        self._book.open()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
         helpers = [gevent.spawn(loop) for loop in (self._flusher, *self._upkeep.loops)]
         for helper in helpers:
@@ -109,6 +112,7 @@ class GeventWorker:
             if self._hints is not None:
                 self._hints.close()
             listener.close()
+            self._book.close()
             self._stopped.set()
         if self._broken is not None:
             raise self._broken
@@ -219,6 +223,7 @@ class GeventWorker:
 
     def _spawn(self, job: Job) -> None:
         one = self._tries[job.lease] = self._new_try(job)
+        self._book.hold(job.lease)
         one.greenlet = gevent.spawn(self._run, one)
 
     def _run(self, one: Try) -> None:
@@ -298,6 +303,7 @@ class GeventWorker:
         accepted = self._through_outages("write outcomes", finish)
         for (one, outcome), written in zip(batch, accepted or [False] * len(batch), strict=True):
             self._tries.pop(one.job.lease, None)
+            self._book.drop(one.job.lease)
             if written:
                 self._tell(one, outcome)
             elif outcome.status != "dropped" or not one.expired:

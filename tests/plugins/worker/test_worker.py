@@ -188,6 +188,25 @@ def test_a_job_that_kills_each_of_its_processes_does_not_take_its_neighbours_wit
     assert sum(site.row(job_id).status == "finished" for job_id in neighbours) > 15
 
 
+def test_jobs_of_a_killed_worker_go_on_long_before_their_lease_ends(sqlite_site: Site, tmp_path: Path) -> None:
+    """In one that runs beside it, and in the next one that starts there; a last try is told as lost."""
+    site = sqlite_site
+    job_id = site.add("Until", {"file": str(tmp_path / "end")})
+    last = site.add("Until", {"file": "/never"}, try_max=1)
+    with site.worker(worker_lease=600) as first:
+        site.until(lambda: len(site.trace("started")) == 2)
+        with site.worker(worker_lease=600) as beside:
+            first.kill()
+            site.until(lambda: len(site.trace("started", job_id)) == 2)
+            assert site.row(last).error == "worker lost (try 1 of 1)"
+            beside.kill()
+    (tmp_path / "end").touch()
+    with site.worker(worker_lease=600):
+        site.until(lambda: site.ended(job_id))
+    assert (site.row(job_id).status, site.row(job_id).trys) == ("finished", 3)
+    assert len(site.trace("lost", last)) == 1
+
+
 def test_what_a_handler_forks_ends_with_it_and_is_no_second_worker(sqlite_site: Site) -> None:
     """It waits without running what its parent runs, writes no outcome, and tells nobody."""
     site = sqlite_site
