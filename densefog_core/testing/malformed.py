@@ -135,7 +135,8 @@ def _arrays(schema: Schema, definitions: _Definitions, depth: int) -> Iterator[l
 
 
 def _objects(schema: Schema, definitions: _Definitions, depth: int) -> Iterator[dict[str, Any]]:
-    whole = _example({**schema, "type": "object"}, definitions)
+    known = {key: value for key, value in schema.items() if key != "nullable"}
+    whole = _example({**known, "type": "object"}, definitions)
     for name in schema.get("required", ()):
         yield {key: value for key, value in whole.items() if key != name}
     if schema.get("additionalProperties") is False:

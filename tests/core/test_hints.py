@@ -17,7 +17,7 @@ from densefog_core.cli.serve import serve
 from densefog_core.config import CORE_SETTINGS, Config
 
 #: Options of other programs that a message may name.
-OTHERS = {"--no-deps"}
+OTHERS = {"--no-deps", "--user", "--proxy-user"}
 
 _option = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 

@@ -65,9 +65,9 @@ def test_a_plugin_that_is_broken_says_why(shell: Shell, tmp_path: Path):
 
 def test_actions(shell: Shell):
     head, *lines = shell.table("actions")
-    assert head == ["API", "ACTION", "SUMMARY", "OWNER"]
+    assert head == ["API", "ACTION", "EFFECT", "GUARD", "SUMMARY", "OWNER"]
     summary = "Wait, as a handler that asks a provider does."
-    assert ["public", "Nap", summary, "action 'effects' of effects 1.0"] in lines
+    assert ["public", "Nap", "change", "-", summary, "action 'effects' of effects 1.0"] in lines
     rows = shell.json("actions")
     assert {row["api"] for row in rows if row["action"] == "DescribeJobs"} == {"public", "manage"}
     assert [row["api"] for row in rows if row["action"] == "DescribeStrays"] == ["manage"]

@@ -73,7 +73,8 @@ def test_the_sample_cloud_is_served_with_no_configuration_and_goes_when_uninstal
             volumes = ask(address, "DescribeVolumes")["volumeSet"]
             assert [one["status"] for one in volumes] == ["available", "available"]
         assert "public/CreateVolumes" in fresh.actions()
-    assert set(fresh.actions().values()) == {"densefog", "plugin 'operations' of densefog 1.0.0"}
+    plugins = {f"plugin {name!r} of densefog 1.0.0" for name in ("operations", "manage")}
+    assert set(fresh.actions().values()) == {"densefog", *plugins}
 
 
 @pytest.mark.chaos

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from densefog_core import hookimpl
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.config import Config, Setting
+from densefog_core.plugins.discovery import HOME
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -36,6 +37,8 @@ def densefog_register_actions(registry: ActionRegistry) -> None:
 @hookimpl
 def densefog_startup(app: App) -> None:
     """Put the recording around the actions that ask for it."""
+    if not _is_used(app):
+        return
 
     def wrap(spec: ActionSpec) -> ActionSpec:
         if spec.operation is None:
@@ -46,11 +49,20 @@ def densefog_startup(app: App) -> None:
 
     # The last one is the outermost: it sees what others make of the call.
     app.action_wrappers.append(wrap)
-    if any(spec.operation for spec in app.actions.freeze().values()):
-        from densefog_plugins.models.jobstore.schema import use_tables
-        from densefog_plugins.models.operations.table import Operation
+    from densefog_plugins.models.jobstore.schema import use_tables
+    from densefog_plugins.models.operations.table import Operation
 
-        use_tables(app, Operation)
+    use_tables(app, Operation)
+
+
+def _is_used(app: App) -> bool:
+    """Return whether operations are recorded: an application asks for it, or operators are told apart by their keys.
+
+    densefog's own actions do not count: every application has them, and many have no table for it.
+    """
+    marked = [key for key, spec in app.actions.freeze().items() if spec.operation is not None]
+    asked = any(f" of {HOME} " not in app.actions.owner(key) for key in marked)
+    return asked or (bool(marked) and (app.guard is not None or bool(app.mounts)))
 
 
 @hookimpl

@@ -36,6 +36,6 @@ def app(shared_cloud: TestApp) -> Iterator[TestApp]:
 @pytest.fixture(autouse=True)
 def _job_table_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests of the schema know the job table only; other tests of this run have made models on `Base`."""
-    if request.module.__name__.endswith(".test_schema"):
+    if request.module.__name__.endswith((".test_schema", ".test_comparing", ".test_foreign_tables")):
         metadata = SimpleNamespace(sorted_tables=[])
         monkeypatch.setattr(schema, "Base", SimpleNamespace(metadata=metadata))

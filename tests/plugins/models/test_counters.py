@@ -32,6 +32,7 @@ def process(url):
     def make(**settings):
         given = {"store": "models", "db_url": url, **settings}
         made.append(make_app(models, counters, ratelimit, actions={"Ping": ping}, **given))
+        SQLCounter(made[-1])
         made[-1].store.init()
         return made[-1]
 

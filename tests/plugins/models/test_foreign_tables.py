@@ -112,7 +112,8 @@ def test_a_job_without_result_ends_in_every_table(at: Harness, engine: Engine) -
 @every_table
 def test_the_check_finds_nothing_wrong_but_indexes(at: Harness) -> None:
     """Wider columns, others in between and NOT NULL texts are what a worker can work on."""
-    assert all("has no index" in warning for warning in at.store.check())
+    expected = ("has no index", "holds text as latin1")  # the second one where the server's own default is that
+    assert [warning for warning in at.store.check() if not any(words in warning for words in expected)] == []
 
 
 @every_table
@@ -124,7 +125,7 @@ def test_rows_of_the_original_are_read_run_and_taken_back(at: Harness, engine: E
         "job-finished01": ("finished", {"volume": "vol-1"}, ""), "job-finished02": ("finished", None, "")
     }
     assert (at.row("job-failed0001").error, at.row("job-failed0001").result) == ("no disk", None)
-    assert [taken.id for taken in at.store.reclaim(60)] == ["job-running001"]
+    assert [taken.id for taken in at.store.reclaim(at.store.stale(60), 60)] == ["job-running001"]
     jobs = at.take()
     assert {(one.id, one.trys) for one in jobs} == {("job-pending001", 1), ("job-running001", 1)}
     assert at.store.finish([Outcome(one, "finished", result=one.resource_ids) for one in jobs]) == [True, True]

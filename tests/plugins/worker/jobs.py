@@ -52,6 +52,8 @@ class Picky(SQLJobStore):
     def finish(self, outcomes: Sequence[Outcome], *, native: bool = False) -> list[bool]:
         if any("picky" in outcome.job.params for outcome in outcomes):
             raise TypeError("no such type")
+        if any("breaking" in outcome.job.params for outcome in outcomes):
+            raise Fatal
         return super().finish(outcomes, native=native)
 
 

@@ -92,6 +92,8 @@ class Site:
             "WORKER_LEASE": "4", "WORKER_POLL_INTERVAL": "0.2", "DRAIN_TIMEOUT": "10",
             **{name.upper(): str(value) for name, value in settings.items()},
         }
+        # Tests stop, kill and await the worker itself, but where they ask for several.
+        alone = () if "--processes" in options else ("--no-supervisor",)
         settings_of_others = ("DB_", "WORKER_", "DENSEFOG_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(settings_of_others)}
         # Tests kill it, stop it, and ask for its exit code.

@@ -108,12 +108,13 @@ def test_a_drain_lets_jobs_finish_and_puts_back_the_rest_at_no_cost(site: Site) 
 def test_whatever_ends_a_try_leaves_its_slot_to_the_next_job(sqlite_site: Site) -> None:
     site = sqlite_site
     left = [site.add("Leave", {"what": what}, try_max=2) for what in ("greenlet", "process", "fatal")]
-    left += [site.add("Quick", {"fatal": "started"}, try_max=2)]
+    observed = site.add("Quick", {"fatal": "started"}, try_max=2)
     with site.worker(worker_exec_size=1):
-        site.until(lambda: site.ended(*left))
+        site.until(lambda: site.ended(*left, observed))
         last = site.add("Quick")
         site.until(lambda: site.ended(last))
-    assert [(site.row(job_id).status, site.row(job_id).trys) for job_id in left] == [("error", 2)] * 4
+    assert [(site.row(job_id).status, site.row(job_id).trys) for job_id in left] == [("error", 2)] * 3
+    assert (site.row(observed).status, site.row(observed).trys) == ("finished", 1)
     assert site.row(last).status == "finished"
 
 
@@ -132,8 +133,8 @@ def test_an_outcome_that_can_never_be_written_keeps_no_other_from_being_written(
 def test_a_worker_that_has_lost_one_of_its_loops_stops_with_an_error(sqlite_site: Site) -> None:
     """It would keep the jobs whose outcomes nobody writes; another begins anew."""
     site = sqlite_site
-    site.add("Quick", {"fatal": "finished"})
-    with site.worker() as process:
+    site.add("Quick", {"breaking": True})
+    with site.worker(densefog_store="picky") as process:
         assert process.wait(30) == 1
     assert "a loop of the worker has ended by Fatal; it stops" in site.log
     waiting = site.add("Quick")
