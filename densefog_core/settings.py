@@ -146,6 +146,9 @@ CORE_SETTINGS = (
     Setting(name="actions_readers", default="key", choices=READERS,
             help="Who may read /openapi.json and call DescribeActions where calls are authenticated: anyone (of the "
                  "page only), callers with a key, or those who manage."),
+    Setting(name="secret_keys", type=list, default=[], secret=True,
+            help="Fernet keys that secrets of access keys are sealed with; the first one seals, all open."),
+    Setting(name="secret_keys_file", help="File of further such keys, one a line."),
     Setting(name="trusted_proxies", type=list, default=[], help="Addresses or networks whose X-Forwarded-For counts."),
     Setting(name="transport", default="wsgi", help="The transport plugin that serves APIs."),
     Setting(name="worker", default="gevent", help="The worker plugin that runs jobs."),

@@ -13,9 +13,10 @@ from densefog_core.errors.iaas_error import InvalidRequestParameter
 from densefog_plugins.models.listparams import Ids, ListParams
 from densefog_plugins.models.lists import describe
 from densefog_plugins.models.projects import keys
+from densefog_plugins.models.projects.proofs import Use
 from densefog_plugins.models.projects.tables import AccessKey, Project
 
-Id = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[A-Za-z0-9._-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._-]+(?![\s\S])")]
 Name = Annotated[str, Meta(max_length=100)]
 KEY_OPERATION = ("access_key", "accessKey")
 PROJECT_OPERATION = ("project", "projectId")
@@ -68,6 +69,8 @@ class CreateAccessKey(Struct):
     access_secret: Annotated[str, Meta(min_length=20, max_length=200)] | None = None
     name: Name = ""
     expires: datetime | None = None
+    use: Use | None = None
+    public_key: Annotated[str, Meta(max_length=1000)] | None = None
 
 
 @action(effect="create", operation=KEY_OPERATION)
@@ -77,9 +80,9 @@ def create_access_key(params: CreateAccessKey) -> dict[str, Any]:
         raise InvalidRequestParameter("Give either projectId or manage.")
     row, secret = keys.create_key(
         params.project_id, key=params.access_key, secret=params.access_secret, name=params.name,
-        expires=_naive(params.expires),
+        expires=_naive(params.expires), use=params.use, public_key=params.public_key,
     )
-    return {"accessKey": row.id, "accessSecret": secret}
+    return {"accessKey": row.id, "accessSecret": secret or None}
 
 
 class Key(Struct):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
 import random
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -20,16 +20,26 @@ from densefog_core.errors.project_error import (
     ManageAccessKeyInvalid,
 )
 from densefog_core.jobs import utcnow
-from densefog_core.signing import DATE, DATE_FORMAT, NONCE, SIGNATURE, secret_hash, signature
+from densefog_core.sealing import Unreadable
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.database.dialects import is_duplicate
-from densefog_plugins.models.projects.tables import ACTIVE, MANAGE, PROJECT, AccessKey, Nonce, Project
+from densefog_plugins.models.projects.proofs import INPUT, MAX_HEADER, Kept, check
+from densefog_plugins.models.projects.sealer import Sealer
+from densefog_plugins.models.projects.tables import (
+    ACTIVE,
+    MANAGE,
+    PROJECT,
+    AccessKey,
+    AccessSecret,
+    Nonce,
+    Project,
+)
 from densefog_plugins.models.sessions import current_session
 
 #: Characters of an access key's id.
 MAX_KEY = 32
-#: What a key is compared with that does not exist.
-NOBODY = "0" * 64
+#: Keys of the first scheme that are warned of once each.
+MAX_WARNED = 1000
 #: One in so many signed requests deletes nonces whose window is over, so many at once.
 PRUNE_EVERY, PRUNE_LIMIT = 100, 1000
 
@@ -44,10 +54,20 @@ class Authenticator:
         self._key_header: str = config.projects_key_header
         self._secret_header: str = config.projects_secret_header
         self._window = timedelta(seconds=config.projects_window)
+        self._sealer: Sealer | None = None
+        self._warned: set[str] = set()
+
+    def start(self, sealer: Sealer) -> None:
+        """Take what opens the secrets that are kept sealed."""
+        self._sealer = sealer
 
     def key_of(self, request: Request) -> str:
-        """Return the id of the key that a request names."""
-        return (request.headers.get(self._key_header) or "")[:MAX_KEY]
+        """Return the id of the key that a request names: in a header of its own, or in an RFC 9421 signature."""
+        key = request.headers.get(self._key_header)
+        if key is None and (described := request.headers.get(INPUT)):
+            found = _keyid(described[:MAX_HEADER])
+            key = found[1] if found else None
+        return (key or "")[:MAX_KEY]
 
     def __call__(self, request: Request) -> None:
         """Authenticate a request.
@@ -61,34 +81,32 @@ class Authenticator:
         manage = request.api in self._manage_apis
         key = request.claimed_key
         row = _find(key)
-        hashed = NOBODY if row is None else row.secret_hash
-        nonce = request.headers.get(NONCE) or ""
-        signed = request.headers.get(SIGNATURE)
-        if signed is None:
-            right = _equal(secret_hash(key, request.headers.get(self._secret_header) or ""), hashed)
-        else:
-            right = self._is_signed(request, hashed, nonce, signed)
-        if not (right and row is not None and row.id == key and _is_active(row, MANAGE if manage else PROJECT)):
+        secret = request.headers.get(self._secret_header) or ""
+        proof = check(request, key, _kept(row), self._open, secret=secret, window=self._window)
+        if not (proof.right and row is not None and row.id == key and _is_active(row, MANAGE if manage else PROJECT)):
             raise _refusal(manage)(key)
         if row.expires is not None and row.expires <= utcnow():
             raise AccessKeyExpired(key)
-        if signed is not None and not self._is_new(key, nonce):
+        if proof.nonce is not None and not self._is_new(key, proof.nonce):
             _logger.warning("a request signed with access key %s was sent twice", key)
             raise _refusal(manage)(key)
+        if proof.old:
+            self._warn(key)
         request.access_key = key
         request.project_id = None if manage else row.project_id
 
-    def _is_signed(self, request: Request, hashed: str, nonce: str, signed: str) -> bool:
-        date = request.headers.get(DATE) or ""
-        right = _equal(signature(hashed, "POST", request.path, date, nonce, request.body), signed)
-        return right and 16 <= len(nonce) <= 64 and self._is_recent(date)
+    def _open(self, sealed: str) -> str:
+        if self._sealer is None:
+            raise Unreadable
+        return self._sealer.open(sealed)
 
-    def _is_recent(self, date: str) -> bool:
-        try:
-            moment = datetime.strptime(date, DATE_FORMAT).replace(tzinfo=UTC)
-        except ValueError:
-            return False
-        return abs(datetime.now(UTC) - moment) <= self._window
+    def _warn(self, key: str) -> None:
+        if key not in self._warned and len(self._warned) < MAX_WARNED:
+            self._warned.add(key)
+            _logger.warning(
+                "access key %s signs without host and API; densefog 1.2 will refuse that: see densefog_core.signing",
+                key,
+            )
 
     def _is_new(self, key: str, nonce: str) -> bool:
         """Remember a nonce; False when it is remembered already. Only right signatures come here, or anyone could
@@ -115,14 +133,19 @@ class Authenticator:
         connection.execute(delete(Nonce).where(Nonce.id.in_(sorted(connection.scalars(old)))))
 
 
-_keys, _projects = AccessKey.__table__.c, Project.__table__.c
+_keyid = re.compile(r';keyid="([A-Za-z0-9._-]{1,32})"').search
+_keys, _projects, _secrets = AccessKey.__table__.c, Project.__table__.c, AccessSecret.__table__.c
 #: Made once: to put it together costs as much as to run it.
 _BY_KEY = (
     select(
         _keys.id, _keys.secret_hash, _keys.project_id, _keys.kind, _keys.status, _keys.expires,
-        _projects.status.label("project_status"),
+        _projects.status.label("project_status"), _secrets.use, _secrets.value,
     )
-    .select_from(AccessKey.__table__.outerjoin(Project.__table__, _projects.id == _keys.project_id))
+    .select_from(
+        AccessKey.__table__.outerjoin(Project.__table__, _projects.id == _keys.project_id).outerjoin(
+            AccessSecret.__table__, _secrets.id == _keys.id
+        )
+    )
     .where(_keys.id == bindparam("key"))
 )
 
@@ -131,13 +154,16 @@ def _find(key: str) -> Any:  # noqa: ANN401 - a row
     return current_session().execute(_BY_KEY, {"key": key.replace("\0", "?")}).first()
 
 
+def _kept(row: Any) -> Kept:  # noqa: ANN401 - a row
+    """Return what is kept of a key's secret; a key of before 1.0 has it in a column of its own."""
+    if row is None:
+        return Kept("any", "")
+    return Kept(row.use, row.value) if row.value else Kept("any", row.secret_hash)
+
+
 def _is_active(row: Any, kind: str) -> bool:  # noqa: ANN401 - a row
     return row.kind == kind and row.status == ACTIVE and (kind == MANAGE or row.project_status == ACTIVE)
 
 
 def _refusal(manage: bool) -> type[BaseAccessKeyException]:
     return ManageAccessKeyInvalid if manage else AccessKeyInvalid
-
-
-def _equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))

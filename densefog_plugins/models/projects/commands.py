@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -32,16 +32,34 @@ def create(project_id: str | None, name: str, json_output: bool) -> None:
 @click.option("--project", "project_id", help="The key is this project's.")
 @click.option("--manage", is_flag=True, help="The key is for the APIs of operators.")
 @click.option("--name", default="", help="For people.")
+@click.option("--header-only", "use", flag_value="header", help="It is never used for signatures: a hash is kept.")
+@click.option("--signature-only", "use", flag_value="signature", help="Its secret is never sent.")
+@click.option("--public-key", type=click.File(), help="File with the public half of the client's Ed25519 key.")
 @as_json
-def create_key(project_id: str | None, manage: bool, name: str, json_output: bool) -> None:
-    """Create an access key and print its secret, which is never to be had again."""
+def create_key(
+    project_id: str | None, manage: bool, name: str, use: str | None, public_key: IO[str] | None, json_output: bool
+) -> None:
+    """Create an access key and print its secret, which cannot be shown again."""
     if manage is (project_id is not None):
         raise click.UsageError("give either --project or --manage")
     _prepare()
     from densefog_plugins.models.projects import keys
 
-    row, secret = _or_fail(keys.create_key, project_id, name=name)
-    _show({"access_key": row.id, "access_secret": secret}, json_output)
+    public = None if public_key is None else public_key.read()
+    row, secret = _or_fail(keys.create_key, project_id, name=name, use=use, public_key=public)
+    _show({"access_key": row.id, **({} if public else {"access_secret": secret})}, json_output)
+
+
+@projects.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal the secrets of access keys anew, with the first of secret_keys.
+
+    While it runs, APIs and workers go on. Afterwards the keys that follow the first one can go.
+    """
+    _prepare()
+    from densefog_plugins.models.projects.rotation import rotate
+
+    click.echo(f"{_or_fail(rotate, get_app())} access keys are sealed with the first of secret_keys")
 
 
 def _prepare() -> None:

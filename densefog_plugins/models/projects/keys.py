@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from densefog_core.current import current_app
+from densefog_core.errors.iaas_error import InvalidRequestParameter
 from densefog_core.errors.project_error import (
     AccessKeyDuplicated,
     AccessKeyNotFound,
@@ -16,13 +19,19 @@ from densefog_core.errors.project_error import (
 from densefog_core.ids import SYSTEM_PROJECT, new_id, random_chars
 from densefog_core.jobs import utcnow
 from densefog_core.signing import secret_hash
-from densefog_plugins.models.projects.tables import DELETED, MANAGE, PROJECT, AccessKey, Project
+from densefog_plugins.models.projects.proofs import PUBLIC, SEALED, Kept, Use, hashed, public_half
+from densefog_plugins.models.projects.sealer import sealer
+from densefog_plugins.models.projects.tables import DELETED, MANAGE, PROJECT, AccessKey, AccessSecret, Project
 from densefog_plugins.models.sessions import current_session, transaction
 
 R = TypeVar("R", Project, AccessKey)
 
 #: Characters of a new key's id and secret; 40 of the alphabet's 57 carry 233 bits.
 KEY_CHARS, SECRET_CHARS = 20, 40
+#: Ids that no project and no key may have: what belongs to no project has the first one.
+SYSTEM_IDS = frozenset((SYSTEM_PROJECT, "densefog", "system", "manage", "-"))
+
+_is_id = re.compile(r"[A-Za-z0-9._-]{1,32}").fullmatch
 
 
 @transaction
@@ -34,10 +43,11 @@ def create_project(project_id: str | None = None, name: str = "") -> Project:
         name: for people.
 
     Raises:
+        InvalidRequestParameter: the id cannot be a project's.
         ProjectDuplicated: there is one of this id, or was.
     """
     session = current_session()
-    project_id = project_id or new_id("prj-")
+    project_id = _checked(project_id or new_id("prj-"), "projectId")
     if _taken(Project, project_id):
         raise ProjectDuplicated(project_id)
     project = Project(id=project_id, name=name)
@@ -64,8 +74,10 @@ def create_key(
     secret: str | None = None,
     name: str = "",
     expires: datetime | None = None,
+    use: Use | None = None,
+    public_key: str | None = None,
 ) -> tuple[AccessKey, str]:
-    """Add an access key; return it and its secret, which is never to be had again.
+    """Add an access key; return it and its secret, which cannot be shown again.
 
     Args:
         project_id: whose; None makes a key for the APIs of operators.
@@ -73,24 +85,44 @@ def create_key(
         secret: its secret, likewise.
         name: for people.
         expires: naive UTC; None is never.
+        use: how it may be used: ``any`` way, its secret in a ``header`` only, or a ``signature`` only. None is any
+            way, or where secrets cannot be sealed, header.
+        public_key: the public half of an Ed25519 key; the secret is then the other half, which only the client has,
+            and the empty string is returned.
 
     Raises:
+        InvalidRequestParameter: the id cannot be a key's, the public key is none, or the secret cannot be kept so that
+            it can check signatures.
         ProjectNotFound: there is no such project.
         AccessKeyDuplicated: there is a key of this id, or was.
     """
     session = current_session()
     if project_id is not None:
         _find_project(project_id)
-    key, secret = key or random_chars(KEY_CHARS), secret or random_chars(SECRET_CHARS)
+    key = _checked(key or random_chars(KEY_CHARS), "accessKey")
     if _taken(AccessKey, key):
         raise AccessKeyDuplicated(key)
+    secret = "" if public_key else secret or random_chars(SECRET_CHARS)
+    kept = Kept("signature", public_half(public_key)) if public_key else _keep(key, secret, use)
     row = AccessKey(
         id=key, project_id=project_id or SYSTEM_PROJECT, kind=MANAGE if project_id is None else PROJECT,
-        secret_hash=secret_hash(key, secret), name=name, expires=expires,
+        name=name, expires=expires,
     )
-    session.add(row)
+    session.add_all([row, AccessSecret(id=key, use=kept.use, value=kept.value)])
     session.flush()
     return row, secret
+
+
+def _keep(key: str, secret: str, use: Use | None) -> Kept:
+    """Return what is kept of a secret for the use that is made of it."""
+    if use == "header":
+        return Kept(use, hashed(secret))
+    sealed = sealer(current_app()).seal(secret_hash(key, secret))
+    if sealed is not None:
+        return Kept(use or "any", SEALED + sealed)
+    if use is not None:
+        raise InvalidRequestParameter("Setting secret_keys is not set, so no key can sign; make it for use header.")
+    return Kept("header", hashed(secret))
 
 
 @transaction
@@ -111,9 +143,15 @@ def rotate_key(key: str) -> str:
 
     Raises:
         AccessKeyNotFound: there is none.
+        InvalidRequestParameter: its secret is its client's.
     """
     row, secret = _find_key(key), random_chars(SECRET_CHARS)
-    row.secret_hash = secret_hash(key, secret)
+    before = current_session().get(AccessSecret, key)
+    if before is not None and before.value.startswith(PUBLIC):
+        raise InvalidRequestParameter("The client has the secret of this key; make another key, with publicKey.")
+    kept = _keep(key, secret, None if before is None else cast("Use", before.use))
+    row.secret_hash = ""
+    current_session().merge(AccessSecret(id=key, use=kept.use, value=kept.value))
     return secret
 
 
@@ -126,6 +164,15 @@ def delete_key(key: str) -> None:
     """
     row = _find_key(key)
     row.status, row.secret_hash = DELETED, ""
+    current_session().execute(delete(AccessSecret).where(AccessSecret.id == key))
+
+
+def _checked(name: str, what: str) -> str:
+    if not _is_id(name) or name.lower() in SYSTEM_IDS:
+        raise InvalidRequestParameter(
+            f"{what} must have 1 to 32 of A-Z a-z 0-9 . _ - and must not be one of densefog's own."
+        )
+    return name
 
 
 def _find_project(project_id: str) -> Project:

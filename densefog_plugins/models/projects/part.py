@@ -10,6 +10,8 @@ from densefog_core.config import Config
 from densefog_plugins.models.jobstore.schema import use_tables
 from densefog_plugins.models.projects import actions
 from densefog_plugins.models.projects.authentication import Authenticator
+from densefog_plugins.models.projects.rotation import check_secrets
+from densefog_plugins.models.projects.sealer import sealer
 from densefog_plugins.models.projects.tables import TABLES
 
 
@@ -34,7 +36,9 @@ class Projects:
         for name, header in (("accessKey", "key_header"), ("accessSecret", "secret_header")):
             header = getattr(app.config, f"projects_{header}")
             app.security_schemes[name] = {"type": "apiKey", "in": "header", "name": header}
+        self._authenticate.start(sealer(app))
         use_tables(app, *TABLES)
+        check_secrets(app)
 
     @hookimpl
     def densefog_authenticate(self, request: Request) -> bool:

@@ -39,7 +39,7 @@ class Project(Timestamps, Own):
 
 
 class AccessKey(Timestamps, Own):
-    """What a client proves to have, and whom it then acts for. The secret itself is nowhere."""
+    """What a client proves to have, and whom it then acts for."""
 
     __tablename__ = "access_key"
 
@@ -47,7 +47,8 @@ class AccessKey(Timestamps, Own):
     project_id: Mapped[str] = mapped_column(String(32))
     kind: Mapped[str] = mapped_column(String(10), default=PROJECT)
     status: Mapped[str] = mapped_column(String(10), default=ACTIVE)
-    secret_hash: Mapped[str] = mapped_column(String(64))
+    #: Only keys of before 1.0 have something here: the key of the HMAC, until `rotation` seals it.
+    secret_hash: Mapped[str] = mapped_column(String(64), default="")
     name: Mapped[str] = mapped_column(String(100), default="")
     expires: Mapped[datetime | None]
 
@@ -69,6 +70,16 @@ class AccessKey(Timestamps, Own):
         }
 
 
+class AccessSecret(Own):
+    """What is kept of a key's secret: `proofs` says in which form. Nothing in here can sign."""
+
+    __tablename__ = "access_secret"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    use: Mapped[str] = mapped_column(String(10))
+    value: Mapped[str] = mapped_column(String(255))
+
+
 class Nonce(Own):
     """What one signed request was made unrepeatable with."""
 
@@ -78,4 +89,4 @@ class Nonce(Own):
     created: Mapped[datetime] = mapped_column(index=True, default=utcnow)
 
 
-TABLES = (Project, AccessKey, Nonce)
+TABLES = (Project, AccessKey, AccessSecret, Nonce)

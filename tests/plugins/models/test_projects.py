@@ -23,6 +23,7 @@ from tests.plugins.models.cloud import cloud, statements
 PARTS = {
     "plugins": [plugin],
     "projects_enabled": True,
+    "secret_keys": ["A" * 43 + "="],
     "actions": {"WhoAmI": lambda: {"project": request.project_id, "key": request.access_key}},
 }
 SECRET = "s3cret-" * 6
@@ -33,7 +34,7 @@ def _empty(request: pytest.FixtureRequest) -> None:
     if "app" in request.fixturenames:
         app = request.getfixturevalue("app")
         with database(app).engine.begin() as connection:
-            for table in (tables.AccessKey, tables.Project, tables.Nonce):
+            for table in (tables.AccessKey, tables.AccessSecret, tables.Project, tables.Nonce):
                 connection.execute(delete(table))
 
 
