@@ -91,7 +91,7 @@ def _row(record: PluginRecord, *, marked: bool) -> dict[str, Any]:
 
 def installed() -> dict[str, str]:
     """Return the versions of the distributions that declare something for densefog; nothing is imported."""
-    return dict(sorted({normalized(found.dist): found.version for found in discover()}.items()))
+    return dict(sorted({normalized(found.dist): found.version for found in discover() if not found.wrong}.items()))
 
 
 def _check(file: Path) -> None:

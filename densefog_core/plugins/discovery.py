@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
+    from importlib.metadata import Distribution
 
 PLUGINS = "densefog.plugins"
 ACTIONS = "densefog.actions"
@@ -35,6 +35,7 @@ class Found:
         value: ``module`` or ``module:attribute``.
         dist: name of the distribution that declares it.
         version: the distribution's version.
+        wrong: what keeps it from being read; empty for what can be imported.
     """
 
     group: str
@@ -42,6 +43,7 @@ class Found:
     value: str
     dist: str
     version: str
+    wrong: str = ""
 
     @property
     def owner(self) -> str:
@@ -63,7 +65,8 @@ def normalized(name: str) -> str:
 def discover(groups: Iterable[str] = GROUPS, path: list[str] | None = None) -> list[Found]:
     """Return the entry points of ``groups``, densefog's own first, then by distribution, group and name.
 
-    A distribution that is found twice, as an editable install is from within its repository, counts once.
+    A distribution that is found twice, as an editable install is from within its repository, counts once. One whose
+    files cannot be read is in the list as well, with what is wrong.
 
     Args:
         groups: entry point groups.
@@ -76,12 +79,8 @@ def discover(groups: Iterable[str] = GROUPS, path: list[str] | None = None) -> l
     wanted = frozenset(groups)
     found: dict[str, list[Found]] = {}
     for dist in distributions(path=_search_path() if path is None else path):
-        points = [point for point in _entry_points(dist) if point.group in wanted]
-        if points:
-            name = dist.metadata["Name"] or "unknown"
-            found.setdefault(
-                normalized(name), [Found(p.group, p.name, p.value, name, dist.version) for p in points]
-            )
+        if points := _points_of(dist, wanted):
+            found.setdefault(normalized(points[0].dist), points)
     everything = [one for ones in found.values() for one in ones]
     return sorted(everything, key=lambda one: (one.dist != HOME, normalized(one.dist), one.group, one.name))
 
@@ -91,7 +90,18 @@ def _search_path() -> list[str]:
     return [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
 
 
-def _entry_points(dist: Distribution) -> Iterator[EntryPoint]:
-    text = dist.read_text("entry_points.txt")
-    if text and "[densefog." in text:
-        yield from dist.entry_points
+def _points_of(dist: Distribution, groups: frozenset[str]) -> list[Found]:
+    # Somebody else has written these files: whatever is wrong with them must not keep the others from being found.
+    home = str(getattr(getattr(dist, "_path", None), "name", "unknown"))
+    try:
+        text = dist.read_text("entry_points.txt")
+        points = [point for point in dist.entry_points if point.group in groups] if text and "[densefog." in text else []
+    except Exception as exc:  # noqa: BLE001
+        return [Found(PLUGINS, home, "", home, "", f"its entry_points.txt cannot be read: {type(exc).__name__}: {exc}")]
+    if not points:
+        return []
+    try:
+        name, version, wrong = dist.metadata["Name"] or home, dist.version or "", ""
+    except Exception as exc:  # noqa: BLE001
+        name, version, wrong = home, "", f"its METADATA cannot be read: {type(exc).__name__}: {exc}"
+    return [Found(point.group, point.name, point.value, name, version, wrong) for point in points]

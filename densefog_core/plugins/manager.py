@@ -70,6 +70,9 @@ class Plugins:
             if self._is_disabled(one):
                 record.fail("disabled", "by configuration")
                 continue
+            if one.wrong:
+                record.fail("broken", one.wrong)
+                continue
             first = names.setdefault((one.group, one.name), one)
             if first is not one and not _may_be_function(one):
                 record.fail("rejected", f"the name is taken by {first.owner}")

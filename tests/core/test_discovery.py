@@ -62,3 +62,44 @@ def test_an_owner_names_plugin_distribution_and_version():
 @pytest.mark.parametrize("name", ["My.Plug_in", "my-plug--in", "MY_PLUG.in"])
 def test_names_are_compared_as_pip_compares_them(name):
     assert normalized(name) == "my-plug-in"
+
+
+LATIN_1 = "café = stranger:main\n".encode("latin-1")
+METADATA = b"Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n"
+PLUGIN = b"[densefog.plugins]\nstranger = stranger\n"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "points", "name", "wrong"),
+    [
+        (METADATA, b"[console_scripts]\n" + LATIN_1, "stranger-1.0.dist-info", "its entry_points.txt cannot be read"),
+        (METADATA, b"[densefog.plugins]\nstranger\n", "stranger-1.0.dist-info", "its entry_points.txt cannot be read"),
+        (METADATA, b"[densefog.plugins\nstranger = \xff", "stranger-1.0.dist-info", "its entry_points.txt cannot be"),
+        (METADATA + b"Author: Ren\xe9\n", PLUGIN, "stranger", "its METADATA cannot be read: UnicodeDecodeError"),
+        (b"", PLUGIN, "stranger", ""),
+        (b"\0\0", PLUGIN, "stranger", ""),
+    ],
+)
+def test_what_others_have_installed_cannot_stop_discovery(site, tmp_path, metadata, points, name, wrong):
+    """Unreadable or malformed, it is named; the distributions beside it are found all the same."""
+    path = site("alpha", "1", "[densefog.plugins]\nalpha = m\n")
+    info = tmp_path / "site" / "stranger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_bytes(metadata)
+    (info / "entry_points.txt").write_bytes(points)
+    alpha, stranger = discover(path=[path])
+    assert alpha == Found("densefog.plugins", "alpha", "m", "alpha", "1")
+    assert (stranger.name, stranger.wrong[: len(wrong)]) == (name, wrong)
+    assert bool(stranger.wrong) is bool(wrong)
+
+
+def test_metadata_that_is_no_file_cannot_stop_discovery(site, tmp_path):
+    """Nor can a link that leads to itself, or a file that is a folder."""
+    path = site("alpha", "1", "[densefog.plugins]\nalpha = m\n")
+    for name in ("loop", "folder"):
+        (tmp_path / "site" / f"{name}-1.0.dist-info").mkdir()
+    (tmp_path / "site" / "loop-1.0.dist-info" / "entry_points.txt").symlink_to("entry_points.txt")
+    (tmp_path / "site" / "folder-1.0.dist-info" / "entry_points.txt").mkdir()
+    alpha, *broken = discover(path=[path])
+    assert alpha.name == "alpha"
+    assert [one.name for one in broken] == ["loop-1.0.dist-info"]
