@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable
@@ -45,6 +46,20 @@ def check_plain(where: str, function: object) -> None:
         raise RegistrationError(f"{where}: {function!r} is not a function")
     if is_async(function):
         raise RegistrationError(f"{where}: {place_of(function)} {ASYNC}")
+
+
+def open_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a handler that somebody has to fill: all but those that a partial function fills.
+
+    Raises:
+        TypeError, ValueError: its signature cannot be read.
+    """
+    parameters = dict(inspect.signature(function).parameters)
+    while isinstance(function, functools.partial):
+        for name in function.keywords:
+            parameters.pop(name, None)
+        function = function.func
+    return list(parameters.values())
 
 
 def attempt(function: Callable[..., R], /, *args: Any, **arguments: Any) -> tuple[R | None, BaseException | None]:  # noqa: ANN401

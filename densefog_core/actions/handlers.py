@@ -14,7 +14,7 @@ from densefog_core.actions import params as typed
 from densefog_core.actions.declaring import Effect, day_of, effect_of, examples_of, tags_of
 from densefog_core.actions.records import Request
 from densefog_core.errors import RegistrationError
-from densefog_core.functions import camel_case, check_plain, place_of
+from densefog_core.functions import camel_case, check_plain, open_parameters, place_of
 from densefog_core.registry import Registry
 
 Handler = Callable[..., Any]
@@ -237,19 +237,22 @@ def _signature(handler: Handler, where: str) -> tuple[Any, Any]:
     """Return the annotation of the one parameter (or `_NOTHING`) and of the result.
 
     Raises:
-        RegistrationError: the signature cannot be called, or names a type that does not exist.
+        RegistrationError: the signature cannot be called, has a parameter that nothing fills, or names a type that does
+            not exist.
     """
     try:
-        signature = inspect.signature(handler)
+        parameters = open_parameters(handler)
         hints = typing.get_type_hints(_annotated(handler), include_extras=True)
     except (NameError, TypeError, ValueError) as exc:
         raise RegistrationError(f"{where}: its signature cannot be read: {exc}") from None
-    required = [p for p in signature.parameters.values() if p.default is p.empty and p.kind not in _VARIADIC]
-    positional = [p for p in signature.parameters.values() if p.kind in _POSITIONAL]
-    if len(required) > 1 or (required and required[0].kind not in _POSITIONAL):
-        raise RegistrationError(f"{where}{signature} cannot be called; an action takes nothing or one argument, params")
-    takes = hints.get(positional[0].name) if positional else _NOTHING
-    return takes, hints.get("return")
+    parameters = [one for one in parameters if one.kind not in _VARIADIC]
+    filled = [one for one in parameters[:1] if one.kind in _POSITIONAL]
+    if unfilled := [one.name for one in parameters if one not in filled]:
+        raise RegistrationError(
+            f"{where} cannot be called; an action takes nothing or one argument, params: "
+            f"nothing fills {', '.join(unfilled)}"
+        )
+    return hints.get(filled[0].name) if filled else _NOTHING, hints.get("return")
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from densefog_core.errors import RegistrationError
-from densefog_core.functions import camel_case, check_plain, place_of
+from densefog_core.functions import camel_case, check_plain, open_parameters, place_of
 from densefog_core.jobs.records import MAX_SECONDS, MAX_TRIES, Job
+from densefog_core.jobs.schedules import parse
 from densefog_core.jobs.tries import RunningJob
 from densefog_core.registry import Registry
 
@@ -140,6 +141,8 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
     timeout = None if spec.timeout is None else wrong("timeout", spec.timeout)
     if why := wrong("try_max", spec.try_max) or wrong("try_period", spec.try_period) or timeout:
         raise RegistrationError(f"job {name!r}: {why}")
+    if spec.every is not None:
+        parse(spec)
     return spec
 
 
@@ -169,17 +172,17 @@ def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
     """Return ``handler`` as a function of the `RunningJob`, decided once by its signature.
 
     Raises:
-        RegistrationError: it is no function, is async, or asks for an argument that jobs do not have.
+        RegistrationError: it is no function, is async, or has a parameter that nothing fills.
     """
     check_plain(f"job {name!r}", handler)
     where = f"job {name!r}: {place_of(handler)}"
     wanted = []
-    for parameter in inspect.signature(handler).parameters.values():
+    for parameter in open_parameters(handler):
         if parameter.kind is parameter.VAR_KEYWORD:
             wanted = list(_ARGUMENTS)
         elif parameter.name in _ARGUMENTS and parameter.kind not in _UNNAMED:
             wanted.append(parameter.name)
-        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
             raise RegistrationError(
                 f"{where} asks for {parameter.name!r}; a job handler can ask for {', '.join(_ARGUMENTS)}"
             )

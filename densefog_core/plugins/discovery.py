@@ -95,7 +95,8 @@ def _points_of(dist: Distribution, groups: frozenset[str]) -> list[Found]:
     home = str(getattr(getattr(dist, "_path", None), "name", "unknown"))
     try:
         text = dist.read_text("entry_points.txt")
-        points = [point for point in dist.entry_points if point.group in groups] if text and "[densefog." in text else []
+        concerned = text is not None and "[densefog." in text
+        points = [point for point in dist.entry_points if point.group in groups] if concerned else []
     except Exception as exc:  # noqa: BLE001
         return [Found(PLUGINS, home, "", home, "", f"its entry_points.txt cannot be read: {type(exc).__name__}: {exc}")]
     if not points:

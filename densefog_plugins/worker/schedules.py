@@ -5,79 +5,17 @@ So any number of workers may do it: the first one inserts the job, the others fi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from densefog_core.errors import RegistrationError
 from densefog_core.jobs import Job, JobSpec, new_job
+from densefog_core.jobs.schedules import Schedule, parse
 
 #: A slot that no worker saw is made up for when it is younger. The least ``job_retention`` is as long: otherwise a job
 #: that has ended and was deleted could run again.
 LOOK_BACK = timedelta(seconds=60)
 #: The longest sleep between two looks at the clock, which may be set.
 LONGEST_SLEEP = 30.0
-
-_TIME = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_EPOCH = datetime(1970, 1, 1)
-
-
-class Schedule(Protocol):
-    """When a job recurs; times are naive UTC."""
-
-    def after(self, moment: datetime) -> datetime:
-        """Return the first slot after ``moment``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """A slot every so many seconds."""
-
-    seconds: int
-
-    def after(self, moment: datetime) -> datetime:
-        """See `Schedule.after`."""
-        gone = (moment - _EPOCH) // timedelta(seconds=self.seconds)
-        return _EPOCH + timedelta(seconds=(gone + 1) * self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """The slots of a cron line."""
-
-    line: str
-
-    def after(self, moment: datetime) -> datetime:
-        """See `Schedule.after`."""
-        from croniter import croniter
-
-        slot: datetime = croniter(self.line, moment).get_next(datetime)
-        return slot
-
-
-def parse(spec: JobSpec) -> Schedule:
-    """Return the schedule that a job's ``every`` describes.
-
-    Raises:
-        RegistrationError: it is neither a time nor a cron line, or cron lines need a package.
-    """
-    text = str(spec.every).strip()
-    found = _TIME.fullmatch(text)
-    if found is not None and int(found[1]):
-        return Every(int(found[1]) * _UNITS[found[2]])
-    if " " in text:
-        try:
-            from croniter import croniter
-        except ImportError:
-            raise RegistrationError(
-                f"job {spec.action!r}: a cron line needs the package croniter: pip install 'densefog[cron]'"
-            ) from None
-        if croniter.is_valid(text):
-            return Cron(text)
-    raise RegistrationError(f"job {spec.action!r}: every={spec.every!r} is no time such as 5m and no cron line")
 
 
 class Calendar:

@@ -36,9 +36,25 @@ def test_a_handler_with_a_typed_parameter_gets_an_object():
     assert call(handler, size=5) == 5
 
 
-@pytest.mark.parametrize("optional", [lambda params=None: params, lambda *, verbose=False: verbose, lambda *args: args])
-def test_parameters_that_have_defaults_need_not_be_given(optional):
+@pytest.mark.parametrize("optional", [lambda params=None: params, lambda *args: args, lambda **more: more])
+def test_parameters_that_may_be_left_out_need_not_be_filled(optional):
     assert make_spec("Act", optional)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [lambda params, seconds=0.1: None, lambda params, *, verbose=False: None, lambda *, verbose=False: None],
+)
+def test_a_parameter_that_nothing_fills_is_refused(handler):
+    """Its author believes that it is an option; nobody could ever set it."""
+    with pytest.raises(RegistrationError, match=r"one argument, params: nothing fills (seconds|verbose)"):
+        make_spec("Act", handler)
+
+
+def test_a_parameter_that_a_partial_function_fills_is_filled():
+    """By name or by place, in any depth."""
+    inner = functools.partial(lambda prefix, params, seconds: [prefix, params["x"], seconds], "p")
+    assert call(functools.partial(inner, seconds=3), x=1) == ["p", 1, 3]
 
 
 class Callable:

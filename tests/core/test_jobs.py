@@ -1,5 +1,6 @@
 """Jobs in the core: declared, checked when enqueued, run once per claim, and what becomes of each try."""
 
+import functools
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -61,7 +62,7 @@ def one_run(app, **options):
         (lambda job: job.action, "Work"),
         (lambda is_last_chance: is_last_chance, False),
         (lambda params, time_sleep, is_last_chance: [params["a"], callable(time_sleep)], [1, True]),
-        (lambda params, extra=5: extra, 5),
+        (functools.partial(lambda params, extra: extra, extra=5), 5),
         (lambda **everything: sorted(everything), ["is_last_chance", "job", "params", "time_sleep"]),
     ],
 )
@@ -74,6 +75,8 @@ def test_a_handler_gets_what_its_signature_names(handler, expected):
     [
         (lambda volume: None, "asks for 'volume'; a job handler can ask for params, job, time_sleep, is_last_chance"),
         (lambda params, /: None, "asks for 'params'"),
+        (lambda params, seconds=0.1: None, "asks for 'seconds'"),
+        (lambda params, *, seconds=0.1, **more: None, "asks for 'seconds'"),
         ("text", "'text' is not a function"),
     ],
 )

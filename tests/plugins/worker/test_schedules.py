@@ -50,6 +50,35 @@ def test_what_is_no_schedule_is_refused_by_name(every: str) -> None:
         parse(specs(Tick=every)["Tick"])
 
 
+@pytest.mark.parametrize(
+    ("every", "why"),
+    [
+        ("0 0 30 2 *", "never comes"), ("0 0 31 4,6 *", "never comes"), ("0 0 29 2 * 0 2027", "never comes"),
+        ("0 0 1 1 * 0 2020", "never comes"), ("0 0 1 1 * 0 2020-2021,2022", "never comes"),
+        ("4000000d", "is more than 3650 days"), ("999999999s", "is more than 3650 days"),
+        ("9" * 5000 + "s", "is no time such as 5m"),
+        ("R R * * *", "is random"), ("0 r(1-5) * * *", "is random"), ("5,R/7 * * * *", "is no time|is random"),
+    ],
+)  # fmt: skip
+def test_what_never_comes_or_comes_at_random_is_refused_by_name(every: str, why: str) -> None:
+    """When it is declared: a worker that found out later would keep every other job waiting."""
+    with pytest.raises(RegistrationError, match=f"^job 'Tick': every=.* {why}"):
+        specs(Tick=every)
+
+
+def test_a_month_with_an_r_in_its_name_is_not_random() -> None:
+    """Nor is a day."""
+    assert after("0 0 * apr,MAR fri") == datetime(2027, 3, 5)
+
+
+def test_a_schedule_that_has_come_to_its_end_leaves_the_others_alone() -> None:
+    """It had slots when it was declared; then it has no more."""
+    ended = Calendar(specs(Tick="0 0 1 1 * 0 2027-2028", Tock="1h"), datetime(2030, 1, 1))
+    noon = datetime(2030, 1, 1, 12)
+    assert [job.action for job in ended.due(noon)] == ["Tock"]
+    assert 0 < ended.pause(noon) <= 30
+
+
 def test_workers_agree_on_the_id_of_a_slot() -> None:
     slot = NOON + timedelta(minutes=5)
     one, other = Calendar(specs(Tick="5m"), NOON), Calendar(specs(Tick="5m"), NOON + timedelta(seconds=100))
