@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from densefog_core.errors import ConfigError, ServerInternalError
+from densefog_core.errors import ConfigError
+from densefog_core.errors.iaas_error import Unreadable
 from densefog_core.plugins.needs import MissingDependency, require
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ REMEDY = (
 )
 #: Opened texts that are remembered: to open one costs as much as a query.
 REMEMBERED = 1024
-
-
-class Unreadable(ServerInternalError):
-    """No key of setting secret_keys opens this text; give the key that sealed it, after the others."""
 
 
 class Cipher:

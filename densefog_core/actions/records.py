@@ -24,6 +24,7 @@ class Request(Scope):
         remote_addr: the client's address, or None.
         project_id: the project on whose behalf the action runs, or None.
         access_key: id of the access key that authenticated the call, or None.
+        key_kind: the kind of that key, ``project``, ``manage`` or ``reader``; None where nobody looked at it.
         claimed_key: id of the access key that the call names, whether or not it is the caller's.
         method: the HTTP method.
         host: the name, with its port, under which the client reached the API; empty when it is not known.
@@ -36,6 +37,7 @@ class Request(Scope):
     """
 
     access_key: str | None = None
+    key_kind: str | None = None
     claimed_key: str = ""
     method: str = "POST"
     host: str = ""

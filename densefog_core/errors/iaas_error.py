@@ -171,3 +171,10 @@ __all__ = [
     "WaitObjectNotFound",
     "WaitObjectTimeout",
 ]
+
+
+class Unreadable(ServerInternalError):
+    """No key of setting secret_keys opens this text; give the key that sealed it, after the others.
+
+    .. versionadded:: 1.0
+    """

@@ -68,6 +68,16 @@ class ManageAccessKeyInvalid(BaseAccessKeyException):
     text = "Manage authorization failed. Manage access key ({}) is invalid."
 
 
+class AccessKeyReadOnly(BaseAccessKeyException):
+    """The key may call what reads, and nothing else.
+
+    .. versionadded:: 1.0
+    """
+
+    ret_code = 4603
+    text = "Access key ({}) may only read."
+
+
 class AccessKeyNotFound(BaseAccessKeyException):
     """There is no such key."""
 

@@ -23,7 +23,7 @@ class Manage:
     def densefog_register_actions(self, registry: ActionRegistry) -> None:
         """Register what reads, and what changes jobs and is recorded as an operation on them."""
         for name, handler in {**jobs.ACTIONS, **system.ACTIONS}.items():
-            registry.add(name, handler, api=self._apis)
+            registry.add(name, handler, api=self._apis, effect="read")
         for name, handler in steering.ACTIONS.items():
             registry.add(name, handler, api=self._apis, operation=("job", "jobIds"), resource_key="jobIds")
         registry.add("TestChannel", system.test_channel, api=self._apis, operation=("channel", "channel"))

@@ -65,7 +65,7 @@ class Application:
                 return self._action(environ, start_response, path[1:])
         for prefix, mounted in self._mounts.items():
             if environ["PATH_INFO"].startswith(prefix) and environ["PATH_INFO"][len(prefix) :][:1] in ("", "/"):
-                return mounted(environ, start_response)
+                return mounted(self._as_called(environ), start_response)
         return self._page(Request(environ))(environ, start_response)
 
     def _action(
@@ -103,6 +103,15 @@ class Application:
             called_host(environ, proxied=proxied),
             called_path(environ, proxied=proxied),
         )
+
+    def _as_called(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """Return the environment with what the client called, and who it is, as a trusted proxy says it."""
+        remote = environ.get("REMOTE_ADDR")
+        if not self._proxies or remote is None or not self._trusted(remote):
+            return environ
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
+        said = {"REMOTE_ADDR": self._client(environ), "HTTP_HOST": called_host(environ, proxied=True)}
+        return {**environ, **said, **({"wsgi.url_scheme": scheme} if scheme in ("http", "https") else {})}
 
     def _with_more_headers(self, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
         """Return a ``start_response`` that adds the headers of plugins."""

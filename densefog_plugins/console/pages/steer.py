@@ -20,13 +20,13 @@ FIRST = 20
 
 def ask(visit: Visit, verb: str) -> Response:
     """Count the jobs, and say which ones would be left alone."""
+    _check(visit)
     return _ask(visit, verb, visit.request.args, wrong="")
 
 
 def do(visit: Visit, verb: str) -> Response:
     """Do it to the jobs that were counted."""
-    if not visit.is_operator:
-        raise Forbidden("This key may only read.")
+    _check(visit)
     form = visit.request.form
     params = {**_which(form, verb), "reason": form.get("reason", "").strip(), "asOf": form.get("asOf")}
     given = {name: value for name, value in params.items() if value}
@@ -38,6 +38,11 @@ def do(visit: Visit, verb: str) -> Response:
     left = len(answer.data.get("failures", ()))
     shown = {"status": form.get("status") or DEFAULT[verb]}
     return visit.go("jobs", **shown, did=answer.operation_id or "-", n=str(answer.data["total"]), left=left or None)
+
+
+def _check(visit: Visit) -> None:
+    if not visit.is_operator:
+        raise Forbidden("This key may only read.")
 
 
 def _why(answer: Answer) -> str:

@@ -65,6 +65,7 @@ class CreateAccessKey(Struct):
 
     project_id: Id | None = None
     manage: bool = False
+    read_only: bool = False
     access_key: Id | None = None
     access_secret: Annotated[str, Meta(min_length=20, max_length=200)] | None = None
     name: Name = ""
@@ -80,7 +81,7 @@ def create_access_key(params: CreateAccessKey) -> dict[str, Any]:
         raise InvalidRequestParameter("Give either projectId or manage.")
     row, secret = keys.create_key(
         params.project_id, key=params.access_key, secret=params.access_secret, name=params.name,
-        expires=_naive(params.expires), use=params.use, public_key=params.public_key,
+        expires=_naive(params.expires), read_only=params.read_only, use=params.use, public_key=params.public_key,
     )
     return {"accessKey": row.id, "accessSecret": secret or None}
 

@@ -12,7 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from densefog_core.actions import Request
+from densefog_core.actions.keys import KeyState
+from densefog_core.app import App
 from densefog_core.config import Config
+from densefog_core.errors.iaas_error import Unreadable
 from densefog_core.errors.project_error import (
     AccessKeyExpired,
     AccessKeyInvalid,
@@ -20,7 +23,6 @@ from densefog_core.errors.project_error import (
     ManageAccessKeyInvalid,
 )
 from densefog_core.jobs import utcnow
-from densefog_core.sealing import Unreadable
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.database.dialects import is_duplicate
 from densefog_plugins.models.projects.proofs import INPUT, MAX_HEADER, Kept, check
@@ -29,12 +31,13 @@ from densefog_plugins.models.projects.tables import (
     ACTIVE,
     MANAGE,
     PROJECT,
+    READER,
     AccessKey,
     AccessSecret,
     Nonce,
     Project,
 )
-from densefog_plugins.models.sessions import current_session
+from densefog_plugins.models.sessions import current_session, end_reads
 
 #: Characters of an access key's id.
 MAX_KEY = 32
@@ -83,7 +86,7 @@ class Authenticator:
         row = _find(key)
         secret = request.headers.get(self._secret_header) or ""
         proof = check(request, key, _kept(row), self._open, secret=secret, window=self._window)
-        if not (proof.right and row is not None and row.id == key and _is_active(row, MANAGE if manage else PROJECT)):
+        if not (proof.right and row is not None and row.id == key and _is_active(row, manage=manage)):
             raise _refusal(manage)(key)
         if row.expires is not None and row.expires <= utcnow():
             raise AccessKeyExpired(key)
@@ -92,7 +95,7 @@ class Authenticator:
             raise _refusal(manage)(key)
         if proof.old:
             self._warn(key)
-        request.access_key = key
+        request.access_key, request.key_kind = key, row.kind
         request.project_id = None if manage else row.project_id
 
     def _open(self, sealed: str) -> str:
@@ -154,6 +157,22 @@ def _find(key: str) -> Any:  # noqa: ANN401 - a row
     return current_session().execute(_BY_KEY, {"key": key.replace("\0", "?")}).first()
 
 
+def key_state(app: App, key: str) -> KeyState | None:
+    """Return what is known of a key in force, whose secret nobody has shown; None of another one."""
+
+    def read(connection: Connection) -> Any:  # noqa: ANN401 - a row
+        return connection.execute(_BY_KEY, {"key": key.replace("\0", "?")}).first()
+
+    # One connection at a time: who waits for a second one holds up those who wait for the first.
+    end_reads()
+    row = database(app).run(read, read_only=True)
+    if row is None or row.id != key or not _is_active(row, manage=row.kind != PROJECT):
+        return None
+    if row.expires is not None and row.expires <= utcnow():
+        return None
+    return KeyState(row.kind, hashlib.sha256(_kept(row).value.encode()).hexdigest())
+
+
 def _kept(row: Any) -> Kept:  # noqa: ANN401 - a row
     """Return what is kept of a key's secret; a key of before 1.0 has it in a column of its own."""
     if row is None:
@@ -161,8 +180,9 @@ def _kept(row: Any) -> Kept:  # noqa: ANN401 - a row
     return Kept(row.use, row.value) if row.value else Kept("any", row.secret_hash)
 
 
-def _is_active(row: Any, kind: str) -> bool:  # noqa: ANN401 - a row
-    return row.kind == kind and row.status == ACTIVE and (kind == MANAGE or row.project_status == ACTIVE)
+def _is_active(row: Any, *, manage: bool) -> bool:  # noqa: ANN401 - a row
+    kinds = (MANAGE, READER) if manage else (PROJECT,)
+    return row.kind in kinds and row.status == ACTIVE and (manage or row.project_status == ACTIVE)
 
 
 def _refusal(manage: bool) -> type[BaseAccessKeyException]:

@@ -31,13 +31,20 @@ def create(project_id: str | None, name: str, json_output: bool) -> None:
 @projects.command("create-key")
 @click.option("--project", "project_id", help="The key is this project's.")
 @click.option("--manage", is_flag=True, help="The key is for the APIs of operators.")
+@click.option("--read-only", is_flag=True, help="With --manage: it may only call what reads.")
 @click.option("--name", default="", help="For people.")
 @click.option("--header-only", "use", flag_value="header", help="It is never used for signatures: a hash is kept.")
 @click.option("--signature-only", "use", flag_value="signature", help="Its secret is never sent.")
 @click.option("--public-key", type=click.File(), help="File with the public half of the client's Ed25519 key.")
 @as_json
 def create_key(
-    project_id: str | None, manage: bool, name: str, use: str | None, public_key: IO[str] | None, json_output: bool
+    project_id: str | None,
+    manage: bool,
+    read_only: bool,
+    name: str,
+    use: str | None,
+    public_key: IO[str] | None,
+    json_output: bool,
 ) -> None:
     """Create an access key and print its secret, which cannot be shown again."""
     if manage is (project_id is not None):
@@ -46,7 +53,7 @@ def create_key(
     from densefog_plugins.models.projects import keys
 
     public = None if public_key is None else public_key.read()
-    row, secret = _or_fail(keys.create_key, project_id, name=name, use=use, public_key=public)
+    row, secret = _or_fail(keys.create_key, project_id, name=name, read_only=read_only, use=use, public_key=public)
     _show({"access_key": row.id, **({} if public else {"access_secret": secret})}, json_output)
 
 

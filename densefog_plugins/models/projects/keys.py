@@ -21,7 +21,7 @@ from densefog_core.jobs import utcnow
 from densefog_core.signing import secret_hash
 from densefog_plugins.models.projects.proofs import PUBLIC, SEALED, Kept, Use, hashed, public_half
 from densefog_plugins.models.projects.sealer import sealer
-from densefog_plugins.models.projects.tables import DELETED, MANAGE, PROJECT, AccessKey, AccessSecret, Project
+from densefog_plugins.models.projects.tables import DELETED, MANAGE, PROJECT, READER, AccessKey, AccessSecret, Project
 from densefog_plugins.models.sessions import current_session, transaction
 
 R = TypeVar("R", Project, AccessKey)
@@ -74,6 +74,7 @@ def create_key(
     secret: str | None = None,
     name: str = "",
     expires: datetime | None = None,
+    read_only: bool = False,
     use: Use | None = None,
     public_key: str | None = None,
 ) -> tuple[AccessKey, str]:
@@ -85,6 +86,7 @@ def create_key(
         secret: its secret, likewise.
         name: for people.
         expires: naive UTC; None is never.
+        read_only: a key for the APIs of operators may call what reads, and nothing else.
         use: how it may be used: ``any`` way, its secret in a ``header`` only, or a ``signature`` only. None is any
             way, or where secrets cannot be sealed, header.
         public_key: the public half of an Ed25519 key; the secret is then the other half, which only the client has,
@@ -97,6 +99,8 @@ def create_key(
         AccessKeyDuplicated: there is a key of this id, or was.
     """
     session = current_session()
+    if project_id is not None and read_only:
+        raise InvalidRequestParameter("Only keys for operators may be readOnly: give manage.")
     if project_id is not None:
         _find_project(project_id)
     key = _checked(key or random_chars(KEY_CHARS), "accessKey")
@@ -105,12 +109,18 @@ def create_key(
     secret = "" if public_key else secret or random_chars(SECRET_CHARS)
     kept = Kept("signature", public_half(public_key)) if public_key else _keep(key, secret, use)
     row = AccessKey(
-        id=key, project_id=project_id or SYSTEM_PROJECT, kind=MANAGE if project_id is None else PROJECT,
+        id=key, project_id=project_id or SYSTEM_PROJECT, kind=_kind(project_id, read_only=read_only),
         name=name, expires=expires,
     )
     session.add_all([row, AccessSecret(id=key, use=kept.use, value=kept.value)])
     session.flush()
     return row, secret
+
+
+def _kind(project_id: str | None, *, read_only: bool) -> str:
+    if project_id is not None:
+        return PROJECT
+    return READER if read_only else MANAGE
 
 
 def _keep(key: str, secret: str, use: Use | None) -> Kept:

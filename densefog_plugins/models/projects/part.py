@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from densefog_core import hookimpl
 from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
@@ -9,7 +11,8 @@ from densefog_core.app import App
 from densefog_core.config import Config
 from densefog_plugins.models.jobstore.schema import use_tables
 from densefog_plugins.models.projects import actions
-from densefog_plugins.models.projects.authentication import Authenticator
+from densefog_plugins.models.projects.authentication import Authenticator, key_state
+from densefog_plugins.models.projects.readers import readable
 from densefog_plugins.models.projects.rotation import check_secrets
 from densefog_plugins.models.projects.sealer import sealer
 from densefog_plugins.models.projects.tables import TABLES
@@ -36,6 +39,8 @@ class Projects:
         for name, header in (("accessKey", "key_header"), ("accessSecret", "secret_header")):
             header = getattr(app.config, f"projects_{header}")
             app.security_schemes[name] = {"type": "apiKey", "in": "header", "name": header}
+        app.key_state = partial(key_state, app)
+        app.action_wrappers.append(partial(readable, app))
         self._authenticate.start(sealer(app))
         use_tables(app, *TABLES)
         check_secrets(app)

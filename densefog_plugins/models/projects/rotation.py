@@ -10,8 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
-from densefog_core.errors.iaas_error import InvalidRequestParameter
-from densefog_core.sealing import Unreadable
+from densefog_core.errors.iaas_error import InvalidRequestParameter, Unreadable
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.projects.proofs import SEALED
 from densefog_plugins.models.projects.sealer import sealer
@@ -32,7 +31,9 @@ def rotate(app: App) -> int:
     try:
         return _renew_keys(app) + _migrate_keys(app)
     except Unreadable:
-        raise InvalidRequestParameter(f"{Unreadable.__doc__} What was sealed anew before stays so.") from None
+        raise InvalidRequestParameter(
+            "No key of setting secret_keys opens a secret; give the key that sealed it, after the others."
+        ) from None
 
 
 def check_secrets(app: App) -> None:

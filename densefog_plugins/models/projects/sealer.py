@@ -10,8 +10,9 @@ from tempfile import NamedTemporaryFile
 from weakref import WeakKeyDictionary
 
 from densefog_core.app import App
+from densefog_core.errors.iaas_error import Unreadable
 from densefog_core.plugins.needs import MissingDependency, require
-from densefog_core.sealing import Cipher, Unreadable, configured_cipher, read_keys
+from densefog_core.sealing import Cipher, configured_cipher, read_keys
 
 #: The file in ``app_root`` that is made when a key is needed and no setting names one.
 KEY_FILE = "densefog.keys"

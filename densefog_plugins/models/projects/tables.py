@@ -13,7 +13,7 @@ from densefog_plugins.models.base import Own
 from densefog_plugins.models.resource import Timestamps
 
 ACTIVE, DELETED = "active", "deleted"
-PROJECT, MANAGE = "project", "manage"
+PROJECT, MANAGE, READER = "project", "manage", "reader"
 
 
 class Project(Timestamps, Own):
