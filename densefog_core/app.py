@@ -18,7 +18,7 @@ from densefog_core.config import CONF, Config, declared_by
 from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
 from densefog_core.errors.iaas_error import ResourceNotBelongsToProject
 from densefog_core.errors.project_error import AccessKeyInvalid
-from densefog_core.errors.table import text_of
+from densefog_core.errors.table import INTERNAL_CODE, text_of
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
 from densefog_core.jobs.tries import RunningJob
@@ -256,6 +256,13 @@ class App:
         for wrap in self.action_wrappers:
             spec = wrap(spec)
         return spec
+
+    def told(self, error: BaseException) -> str:
+        """Return what tenants read of a job's exception; nothing when the error table has no answer of its own."""
+        if not isinstance(error, Exception):
+            return ""
+        answer = self.errors.answer(error, map_error=self.map_error)
+        return "" if answer.ret_code == INTERNAL_CODE else answer.message
 
     def map_error(self, error: Exception) -> Exception | None:
         """Ask the plugins what an exception means that no class in the error table covers."""

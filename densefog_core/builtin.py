@@ -15,6 +15,7 @@ from densefog_core.actions.records import request
 from densefog_core.actions.transports import Page
 from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.jobs import Job, JobFilter, JobStore
+from densefog_core.jobs.told import told
 
 Ids = Annotated[list[str], Meta(max_length=100)]
 #: Further than anybody pages, and what every database can count to.
@@ -40,8 +41,8 @@ class DescribeActions(Struct, kw_only=True):
     offset: Offset = 0
 
 
-def job_row(job: Job) -> dict[str, Any]:
-    """Return a job as clients see it."""
+def job_row(job: Job, *, raw: bool = False) -> dict[str, Any]:
+    """Return a job as clients see it; ``raw``, for operators, with the text of its own error."""
     return {
         "jobId": job.id,
         "projectId": job.project_id,
@@ -49,7 +50,7 @@ def job_row(job: Job) -> dict[str, Any]:
         "status": job.status,
         "resourceIds": job.resource_ids,
         "result": job.result,
-        "error": job.error,
+        "error": job.error if raw else told(job.error),
         "trys": job.trys,
         "tryMax": job.try_max,
         "runAt": job.run_at,
@@ -97,7 +98,8 @@ def register(
         )
         jobs, total = store().page(which)
         page = {"limit": params.limit, "offset": params.offset, "total": total}
-        return {**page, "jobSet": [job_row(job) for job in jobs]}
+        raw = request.api == "manage"
+        return {**page, "jobSet": [job_row(job, raw=raw) for job in jobs]}
 
     def describe_actions(params: DescribeActions) -> dict[str, Any]:
         """List the actions of this API by name, with the JSON Schemas of their parameters and results."""

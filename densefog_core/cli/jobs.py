@@ -62,7 +62,7 @@ def show_job(job_id: str, json_output: bool) -> None:
     job = get_app().store.get(job_id)
     if job is None:
         raise click.ClickException(f"there is no job {job_id}")
-    show_one({**job_row(job), "params": job.params, "tryPeriod": job.try_period}, json_output=json_output)
+    show_one({**job_row(job, raw=True), "params": job.params, "tryPeriod": job.try_period}, json_output=json_output)
 
 
 @jobs.command()

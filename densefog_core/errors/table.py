@@ -204,8 +204,13 @@ def _mapped(error: Exception, map_error: MapError) -> BaseIaasException | None:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the text of an exception, or nothing when it cannot say it; that of SystemExit is but a number."""
+    """Return the text of an exception, for operators: with what the provider said.
+
+    It is nothing when the exception cannot say it; that of SystemExit is but a number.
+    """
     try:
+        if isinstance(error, IaasProviderActionError):
+            return " ".join(filter(None, (str(error), error.detail, str(error.exception))))
         return repr(error) if isinstance(error, SystemExit) else str(error)
     except Exception:
         _logger.exception("a %s has no text", type(error).__name__)

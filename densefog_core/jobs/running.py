@@ -10,6 +10,7 @@ from densefog_core.context import entered
 from densefog_core.errors.table import stack, text_of
 from densefog_core.jobs.handlers import JobSpec
 from densefog_core.jobs.records import Job, JobShutdown, JobTimeout, LeaseLost, Outcome
+from densefog_core.jobs.told import with_answer
 from densefog_core.jobs.tries import JobControl, RunningJob, storable
 from densefog_core.redact import keep, redact_text
 
@@ -17,7 +18,11 @@ _logger = logging.getLogger("densefog.jobs")
 
 
 def run_job(
-    spec: JobSpec, call: Callable[[RunningJob, Callable[[RunningJob], Any]], Any], claimed: Job, control: JobControl
+    spec: JobSpec,
+    call: Callable[[RunningJob, Callable[[RunningJob], Any]], Any],
+    claimed: Job,
+    control: JobControl,
+    answer: Callable[[BaseException], str],
 ) -> Outcome:
     """Run one try of a job and say what became of it; write nothing.
 
@@ -26,6 +31,7 @@ def run_job(
         call: runs the handler, within what plugins put around it.
         claimed: the record as the store's ``claim`` returned it.
         control: the worker's part of the job's scope.
+        answer: returns what tenants read of an exception, or nothing.
     """
     with entered(RunningJob(claimed, control)) as running:
         try:
@@ -39,12 +45,19 @@ def run_job(
             which = f"{claimed.action} {claimed.id}"
             _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
             keep(exc)
-            return failure(spec, claimed, exc)
+            return failure(spec, claimed, exc, answer(exc))
 
 
-def failure(spec: JobSpec, claimed: Job, exc: BaseException) -> Outcome:
-    """Return the outcome of a failed try: another one later, or the end."""
-    text = redact_text(text_of(exc) or type(exc).__name__)
+def failure(spec: JobSpec, claimed: Job, exc: BaseException, answer: str = "") -> Outcome:
+    """Return the outcome of a failed try: another one later, or the end.
+
+    Args:
+        spec: its handler.
+        claimed: the record as it was claimed.
+        exc: what ended the try.
+        answer: what tenants read of it; nothing when there is no more to say than that it failed.
+    """
+    text = with_answer(redact_text(text_of(exc) or type(exc).__name__), redact_text(answer))
     if claimed.trys < claimed.try_max:
         return Outcome(claimed, "retry", error=text, exception=exc, delay=spec.delay(claimed))
     return Outcome(claimed, "error", error=text, exception=exc)

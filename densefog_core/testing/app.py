@@ -81,7 +81,7 @@ class TestApp(App):
 
     def _run_job(self, job: Job) -> None:
         self.emit(JobEvent("started", job))
-        outcome = run_job(self.job_specs[job.action], self.call_job, job, _InlineControl(self))
+        outcome = run_job(self.job_specs[job.action], self.call_job, job, _InlineControl(self), self.told)
         if self.store.finish([outcome])[0]:
             kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
             self.emit(JobEvent(kind, job, outcome.error, outcome.exception))

@@ -40,7 +40,7 @@ def describe_job(params: DescribeJob) -> dict[str, Any]:
 def operator_row(job: Job) -> dict[str, Any]:
     """Return a job as operators see it: with the text of its own error, and the cause."""
     failed = job.status == "error"
-    return {**job_row(job), "error": job.error, "cause": cause_of(job.action, job.error) if failed else None}
+    return {**job_row(job, raw=True), "cause": cause_of(job.action, job.error) if failed else None}
 
 
 class FindJobs(Filter, kw_only=True):

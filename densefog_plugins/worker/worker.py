@@ -251,7 +251,7 @@ class GeventWorker:
         timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:
             with serving(self._app):
-                return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self)
+                return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self, self._app.told)
         finally:
             timer.close()
 
@@ -263,7 +263,7 @@ class GeventWorker:
         return self._failed(one, exc)
 
     def _failed(self, one: Try, exc: BaseException) -> Outcome:
-        return failure(self._app.job_specs[one.job.action], one.job, exc)
+        return failure(self._app.job_specs[one.job.action], one.job, exc, self._app.told(exc))
 
     def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
         """See `densefog_core.jobs.JobControl.progress`."""
