@@ -21,6 +21,7 @@ chaos: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.advisories
 
 types: $(VENV)/.test
 	$(BIN)/mypy
