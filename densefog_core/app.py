@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from densefog_core import builtin, hookspecs, logs, notify_durable
+from densefog_core.actions.dryrun import refusing
 from densefog_core.actions.handlers import ActionRegistry, ActionSpec
 from densefog_core.actions.keys import KeyState, no_keys
 from densefog_core.actions.records import Request, request
@@ -255,7 +256,7 @@ class App:
         """Return an action with what plugins put around its call."""
         for wrap in self.action_wrappers:
             spec = wrap(spec)
-        return spec
+        return refusing(spec)
 
     def told(self, error: BaseException) -> str:
         """Return what tenants read of a job's exception; nothing when the error table has no answer of its own."""

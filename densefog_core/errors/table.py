@@ -141,7 +141,9 @@ class ErrorTable:
             failures = [self._failure(one, map_error) for one in known.exceptions]
             codes = [failure["retCode"] for failure in failures] or codes
             worked = known.results or (self._of_job(known.job_id) if known.job_id else [])
-            data |= {"jobId": known.job_id, resource_key: worked, "failures": failures}
+            # Of a plan there is no job.
+            job = {} if "plan" in data else {"jobId": known.job_id}
+            data |= {**job, resource_key: worked, "failures": failures}
         data["exceptionTag"] = context_id
         if debug:
             data["exceptionStr"] = stack(known)

@@ -94,10 +94,13 @@ def densefog_tables() -> Iterable[Any]:
 
 @hookimpl
 def densefog_startup(app: App) -> None:
-    """Hold those actions to it that declare that they only read."""
+    """Hold those actions to it that declare that they only read, and plan what can be planned."""
+    from densefog_plugins.models.planning import plannable
     from densefog_plugins.models.reading import reading
 
     app.action_wrappers.insert(0, reading)
+    if app.config.store == "models":
+        app.action_wrappers.append(plannable)
 
 
 @hookimpl

@@ -15,6 +15,7 @@ from densefog_core.errors import iaas_error
 from densefog_core.ids import new_id
 from densefog_core.jobs import utcnow
 from densefog_plugins.models.base import Base
+from densefog_plugins.models.planning.plan import TOLD, current_plan
 from densefog_plugins.models.sessions import current_session, locking, transaction
 
 DELETED = ("deleted", "ceased")
@@ -176,7 +177,10 @@ class ResourceMixin:
         guarded = update(cls).where(cls.id == self.id, cls.status.in_(allowed)).values(**values)
         with transaction() as session:
             # "evaluate" tells the session, which a savepoint that is rolled back must undo, too.
-            changed = session.execute(guarded.execution_options(synchronize_session="evaluate")).rowcount == 1
+            options = {"synchronize_session": "evaluate", TOLD: True}
+            changed = session.execute(guarded.execution_options(**options)).rowcount == 1
+            if changed and (plan := current_plan()) is not None:
+                plan.tell("change", str(cls.__table__.name), self.id)  # type: ignore[attr-defined]
             if not changed and self in session:
                 session.expire(self, list(values))
         if not changed:

@@ -24,6 +24,7 @@ from densefog_plugins.models.database.dialects import DIALECTS
 from densefog_plugins.models.database.engine import create_engine
 from densefog_plugins.models.database.kept import Kept
 from densefog_plugins.models.database.lockwaits import limit_lock_waits
+from densefog_plugins.models.planning.plan import current_plan
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -121,6 +122,8 @@ class Database:
         Raises:
             DBAPIError: it failed for another reason, or too often.
         """
+        if not read_only and (plan := current_plan()) is not None:
+            raise plan.refuse("writes outside of its transaction")
         chosen = engine or self.engine
 
         def once() -> R:

@@ -29,6 +29,7 @@ from densefog_core.jobs import utcnow
 from densefog_core.redact import redact
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.idempotency.table import ClientToken
+from densefog_plugins.models.planning.plan import current_plan
 from densefog_plugins.models.sessions import ScopedSession, savepoint, transaction
 
 NAME = "clientToken"
@@ -84,7 +85,10 @@ class _Memory:
         """
         row = self._row(request, token)
         with transaction() as session:
+            plan = current_plan()
             if not self._is_first(session, row):
+                if plan is not None:
+                    plan.repeated = True
                 return self._reply_again(session, row)
             try:
                 data = call(request)
@@ -92,7 +96,7 @@ class _Memory:
                 self._remember(session, row, {"error": self._described(exc)})
                 raise
             self._remember(session, row, {"data": data})
-        if random.random() * PRUNE_EVERY < 1:
+        if plan is None and random.random() * PRUNE_EVERY < 1:
             database(self._app).run(_prune)
         return data
 

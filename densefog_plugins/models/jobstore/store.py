@@ -26,6 +26,7 @@ from densefog_plugins.models.jobstore.endings import Endings
 from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
 from densefog_plugins.models.jobstore.reclaiming import Reclaimer
 from densefog_plugins.models.jobstore.table import cleaned_params, dump, from_row, job, to_row
+from densefog_plugins.models.planning.plan import current_plan
 from densefog_plugins.models.sessions import after_commit, current_session, in_transaction
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class SQLJobStore:
         """
         due = any(one.run_at <= one.created for one in jobs)
         joined = session or (current_session() if in_transaction(self._database) else None)
+        if (plan := current_plan()) is not None:
+            for one in jobs:
+                plan.tell("job", one.action)
         if joined is not None:
             self._insert(joined.execute, jobs, repeated=False)
             if due:

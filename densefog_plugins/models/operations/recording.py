@@ -66,6 +66,9 @@ class _Entry:
         self.error: BaseException | None = None
 
     def write(self) -> None:
+        if self._request.dry_run:
+            # It was only planned.
+            return
         # A transaction that the handler has left open would be waited for, on SQLite for ever.
         session, row = closing_session(self._request), self._row()
         if session is None:

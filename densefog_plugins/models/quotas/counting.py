@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Select, or_, select, update
 from densefog_core.current import current_app
 from densefog_core.errors.project_error import ResourceQuotaNotEnough
 from densefog_plugins.models.database.database import database
+from densefog_plugins.models.planning.plan import Quota as Taken
+from densefog_plugins.models.planning.plan import current_plan
 from densefog_plugins.models.quotas.table import UNLIMITED, Quota
 from densefog_plugins.models.sessions import ScopedSession, transaction
 
@@ -65,6 +67,9 @@ def consume_quota(project_id: str, **wanted: int) -> None:
             if refused := _take(session, project_id, resource, want):
                 break
             taken.append(resource)
+            if (plan := current_plan()) is not None:
+                quota, used = session.execute(_find(project_id, resource, Quota.quota, Quota.used)).one()
+                plan.tell("quota", resource, Taken(resource, used - want, want, quota))
         for resource in taken if refused else ():
             _update(session, project_id, resource, used=Quota.used - wanted[resource])
     if refused:
