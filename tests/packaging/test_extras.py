@@ -20,6 +20,7 @@ pytestmark = pytest.mark.chaos
 #: The plugin that needs each extra, with the settings that make it need it.
 PLUGINS = {
     "apprise": ("apprise", {"DENSEFOG_APPRISE_URLS": "json://127.0.0.1"}),
+    "console": ("console", {"DENSEFOG_CONSOLE_ENABLED": "true", "DENSEFOG_CONSOLE_OPEN": "true"}),
     "flask": ("flask", {"DENSEFOG_FLASK_ENABLED": "true"}),
     "metrics": ("metrics", {"DENSEFOG_METRICS_ENABLED": "true"}),
     "slack": ("slack", {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x"}),
@@ -27,6 +28,7 @@ PLUGINS = {
 }
 #: What needs each extra that no plugin stands and falls with: a program that must succeed.
 PROGRAMS = {
+    "auth": "import cryptography.fernet, http_message_signatures",
     "cron": """if True:
         from densefog_core.jobs import make_spec
         from densefog_plugins.worker.schedules import parse
