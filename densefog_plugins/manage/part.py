@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from densefog_core import hookimpl
 from densefog_core.actions import ActionRegistry
@@ -24,6 +25,9 @@ class Manage:
         """Register what reads, and what changes jobs and is recorded as an operation on them."""
         for name, handler in {**jobs.ACTIONS, **system.ACTIONS}.items():
             registry.add(name, handler, api=self._apis, effect="read")
+        on_jobs: dict[str, Any] = {"operation": ("job", "jobIds"), "resource_key": "jobIds"}
         for name, handler in steering.ACTIONS.items():
-            registry.add(name, handler, api=self._apis, operation=("job", "jobIds"), resource_key="jobIds")
-        registry.add("TestChannel", system.test_channel, api=self._apis, operation=("channel", "channel"))
+            registry.add(name, handler, api=self._apis, effect="change", **on_jobs)
+        # The channel's service is told at once, which no rollback takes back.
+        on_channel: dict[str, Any] = {"operation": ("channel", "channel"), "dry_run": False}
+        registry.add("TestChannel", system.test_channel, api=self._apis, effect="change", **on_channel)

@@ -28,3 +28,14 @@ def test_an_unknown_channel_is_refused(ops: Ops) -> None:
     """Nothing is sent."""
     assert ops.refused("TestChannel", channel="pigeon")["retCode"] == 4104
     assert ops.call("DescribeChannels")["channelSet"] == []
+
+
+def test_every_action_declares_its_effect(ops: Ops) -> None:
+    """So that a plan, a policy and a client can rely on it."""
+    assert [spec.name for spec in ops.app.actions.freeze().values() if not spec.effect_known] == []
+
+
+def test_a_notice_cannot_be_planned(ops: Ops) -> None:
+    """The channel's service would be told."""
+    reply = ops.refused("TestChannel", channel="pigeon", dryRun=True)
+    assert (reply["retCode"], reply["data"]["errors"][0]["path"]) == (4110, "/dryRun")
