@@ -90,17 +90,21 @@ class Database:
         self.url = database_url(config)
         self.shown_url = make_url(self.url).render_as_string(hide_password=True)
         self.embedded = not (config.db_url or config.db_host)
-        self.engine = create_engine(self.url, cooperative=gevent_runs())
+        prepared = config.db_prepared
+        self.engine = create_engine(self.url, cooperative=gevent_runs(), prepared=prepared)
         # A beat that waited longer would leave no time for another one.
         self._native_patience = max(config.lease / 4, LEAST_NATIVE_PATIENCE)
-        self.native = Kept(create_engine(self.url, pooled=False, patience=math.ceil(self._native_patience)))
+        patience = math.ceil(self._native_patience)
+        self.native = Kept(create_engine(self.url, pooled=False, patience=patience, prepared=prepared))
         limit_lock_waits(self.engine, config.db_lock_timeout)
         self.used: dict[str, Table] = {}
         self.owners: dict[str, str] = {}
         self.dialect = DIALECTS[self.engine.dialect.name]()
         self.job_engine = self.engine
         if self.engine.dialect.name != "sqlite":
-            self.job_engine = create_engine(self.url, pool_size=2, cooperative=gevent_runs(), single=True)
+            self.job_engine = create_engine(
+                self.url, pool_size=2, cooperative=gevent_runs(), single=True, prepared="off"
+            )
         self.fast_engine = self.job_engine if self.dialect.statements.single else self.engine
 
     def run(

@@ -45,7 +45,7 @@ SQLITE_PATIENCE = 30.0
 
 def create_engine(
     url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True, single: bool = False,
-    patience: int = 10,
+    patience: int = 10, prepared: str = "auto",
 ) -> Engine:
     """Return an engine for a URL.
 
@@ -58,6 +58,7 @@ def create_engine(
             PostgreSQL read by an index in its order: of jobs that came after the last ANALYZE its planner expects a
             handful, and would read them all and sort.
         patience: seconds until a connection that is not pooled is there, and until it is given up.
+        prepared: whether PostgreSQL prepares statements: ``on``, ``off``, or ``auto``: unless a pooler is in between.
 
     Raises:
         ConfigError: the kind of database is unknown, or its driver is not installed.
@@ -74,15 +75,13 @@ def create_engine(
     arguments: dict[str, Any] = {name: seconds for name, seconds in limits.items() if name not in parsed.query}
     if single:
         options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-        if parsed.get_backend_name() == "postgresql":
-            arguments["options"] = "-c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
     engine = sqlalchemy.create_engine(
         parsed, **{"isolation_level": "READ COMMITTED", **options}, hide_parameters=True, connect_args=arguments
     )
     if parsed.get_driver_name() == "psycopg":
         from densefog_plugins.models.database import postgres
 
-        postgres.set_up(engine, cooperative=cooperative)
+        postgres.set_up(engine, cooperative=cooperative, by_index=single, prepared=prepared)
     elif cooperative and parsed.get_driver_name() == "mysqldb":
         from densefog_plugins.models.database.mysql import make_cooperative
 

@@ -6,26 +6,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
-_STATEMENTS = {
-    "mysql": "SET SESSION innodb_lock_wait_timeout = {}",
-    "mariadb": "SET SESSION innodb_lock_wait_timeout = {}",
-    "postgresql": "SET lock_timeout = '{}s'",
-}
+#: For rows, and for tables that a migration holds. MariaDB waits a day for those.
+_MYSQL = "SET SESSION innodb_lock_wait_timeout = {0}, SESSION lock_wait_timeout = {0}"
+#: Behind a pooler such as PgBouncer a session is not this client's alone: nothing may outlive the transaction.
+_POSTGRESQL = "SET LOCAL lock_timeout = '{}s'"
 
 
 def limit_lock_waits(engine: Engine, seconds: int) -> None:
-    """Let the engine's connections wait no longer than so many seconds for a row lock; SQLite has one lock and its
-    own limit.
-    """
-    statement = _STATEMENTS.get(engine.dialect.name)
-    if statement is None:
-        return
+    """Let transactions wait no longer than so many seconds for a lock; SQLite has one lock and its own limit."""
+    if engine.dialect.name == "postgresql":
 
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's connection
-        cursor = connection.cursor()
-        cursor.execute(statement.format(seconds))
-        cursor.close()
-        connection.commit()
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql(_POSTGRESQL.format(seconds))
+
+    elif engine.dialect.name != "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's connection
+            cursor = connection.cursor()
+            cursor.execute(_MYSQL.format(seconds))
+            cursor.close()
+            connection.commit()

@@ -2,13 +2,16 @@
 
 psycopg itself waits without an end, and under gevent in C when it was imported before the standard library was made
 cooperative.
+
+PgBouncer refuses start-up ``options``, and in transaction mode a session's ``SET`` would reach other clients. So what
+a statement needs goes before it, in one message, as ``SET LOCAL``.
 """
 
 from __future__ import annotations
 
 import select
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import psycopg
 from gevent import monkey
@@ -20,16 +23,21 @@ from densefog_plugins.models.database.waits import Wait as InLoop
 
 R = TypeVar("R")
 
+#: Goes before each statement of `IndexCursor`. Sent together they are one transaction.
+BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; "
+
 _get_ident = monkey.get_original("_thread", "get_ident")
 _poll = monkey.get_original("select", "poll")
 
 
-def set_up(engine: Engine, *, cooperative: bool) -> None:
+def set_up(engine: Engine, *, cooperative: bool, by_index: bool, prepared: str) -> None:
     """Limit the waiting of the engine's connections; ``read_timeout`` is taken out of what is given to psycopg.
 
     Args:
         engine: of psycopg.
         cooperative: wait in gevent's loop.
+        by_index: read by an index, in its order; each statement is a transaction.
+        prepared: ``on``, ``off``, or ``auto``: prepare statements unless a pooler is in between.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -42,7 +50,29 @@ def set_up(engine: Engine, *, cooperative: bool) -> None:
         else:
             connection = kind.connect(*args, **params)
         connection.home, connection.read_timeout = _get_ident(), timeout
+        if prepared == "off" or (prepared == "auto" and _is_pooled(connection)):
+            connection.prepare_threshold = None
+        if by_index:
+            connection.cursor_factory = IndexCursor
         return connection
+
+
+def _is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a pooler is in between: the process that answers is not the one that the log-in named."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    return row is None or row[0] != connection.info.backend_pid
+
+
+class IndexCursor(psycopg.ClientCursor[Any]):
+    """A cursor whose statements read by an index; it binds parameters itself, since several statements take none."""
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+        """Run a statement behind `BY_INDEX`, and stand at its own result."""
+        super().execute(BY_INDEX + query, *args, **kwargs)
+        while self.nextset():
+            pass
+        return self
 
 
 class PatientConnection(psycopg.Connection[Any]):

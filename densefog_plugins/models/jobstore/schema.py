@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sqlalchemy import Connection, Index, Inspector, Table, inspect
 from sqlalchemy.schema import CreateIndex
 
@@ -81,6 +83,7 @@ def check(found: Database) -> list[str]:
         raise ConfigError(f"database {found.shown_url} has no table {', '.join(missing)}; {REMEDY}")
     if fatal := [line for one in unlike.values() for line in one.fatal]:
         raise ConfigError("\n".join(f"database {found.shown_url}: {line}" for line in fatal))
+    _try_claim(found)
     warnings = [line for one in unlike.values() for line in one.warnings]
     warnings += [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
@@ -93,6 +96,22 @@ def check(found: Database) -> list[str]:
             f"Convert it: ALTER TABLE {job.name} CONVERT TO CHARACTER SET {UTF8}"
         )
     return warnings
+
+
+def _try_claim(found: Database) -> None:
+    """Claim jobs of no action, by the connections that workers use: a pooler may refuse what they send.
+
+    Raises:
+        ConfigError: jobs cannot be claimed.
+    """
+    if found.job_engine is found.engine:
+        return
+    try:
+        found.run(partial(found.dialect.statements.claim, limit=1, actions=[""]), engine=found.fast_engine)
+    except Exception as exc:
+        if not found.is_database_error(exc):
+            raise
+        raise ConfigError(f"database {found.shown_url}: jobs cannot be claimed: {found.reason(exc)}") from exc
 
 
 def _compare(inspector: Inspector, found: Database, there: set[str]) -> dict[str, Differences]:
