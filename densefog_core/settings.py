@@ -161,6 +161,8 @@ CORE_SETTINGS = (
     Setting(name="db_url", env=("DB_URL",), secret=True, help="A SQLAlchemy URL; wins over the five above."),
     Setting(name="db_lock_timeout", type=int, default=10, minimum=1,
             help="Seconds that a statement waits for a lock."),
+    Setting(name="db_pool_size", type=int, default=20, minimum=1,
+            help="Connections that a process keeps for actions, jobs and pages; as many again may be open a while."),
     Setting(name="db_prepared", default="auto", choices=("auto", "on", "off"),
             help="Prepare PostgreSQL's statements; auto does unless a pooler such as PgBouncer is found in between."),
     Setting(name="hide_foreign_resources", type=bool, default=False,

@@ -91,7 +91,9 @@ class Database:
         self.shown_url = make_url(self.url).render_as_string(hide_password=True)
         self.embedded = not (config.db_url or config.db_host)
         prepared = config.db_prepared
-        self.engine = create_engine(self.url, cooperative=gevent_runs(), prepared=prepared)
+        self.engine = create_engine(
+            self.url, pool_size=config.db_pool_size, cooperative=gevent_runs(), prepared=prepared
+        )
         # A beat that waited longer would leave no time for another one.
         self._native_patience = max(config.lease / 4, LEAST_NATIVE_PATIENCE)
         patience = math.ceil(self._native_patience)

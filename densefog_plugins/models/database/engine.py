@@ -36,6 +36,12 @@ SHORT_READ_TIMEOUT = 10
 PAUSE, POLLED_PAUSE = 1.0, 15.0
 _USED = "densefog_used"
 
+#: MySQL and MariaDB refuse what a column cannot hold, whatever the server's own mode is: an emoji is never a "?".
+STRICT = {
+    "charset": "utf8mb4",
+    "init_command": "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_TRANS_TABLES')",
+}
+
 #: What MySQL and PostgreSQL say instead of writing when they only read.
 READ_ONLY = (1290, 1836, "25006")
 
@@ -72,7 +78,8 @@ def create_engine(
     limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": SHORT_READ_TIMEOUT if single else READ_TIMEOUT}
     if not pooled:
         limits = {name: min(seconds, patience) for name, seconds in limits.items()}
-    arguments: dict[str, Any] = {name: seconds for name, seconds in limits.items() if name not in parsed.query}
+    wanted = limits | STRICT if parsed.get_driver_name() == "mysqldb" else limits
+    arguments: dict[str, Any] = {name: value for name, value in wanted.items() if name not in parsed.query}
     if single:
         options |= {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     engine = sqlalchemy.create_engine(
