@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import jsonschema_rs
@@ -18,7 +19,7 @@ from msgspec import Meta, Struct, field
 
 from densefog_core import Secret, action, hookimpl, validate_request
 from densefog_core.actions import Request, params
-from densefog_core.actions.params.wire import camel
+from densefog_core.actions.params.converting import camel
 from densefog_core.context import entered
 from densefog_core.errors import RegistrationError, ValidationError
 from densefog_core.jsontext import dumps
@@ -236,6 +237,25 @@ def test_a_snake_case_name_is_unknown_to_a_struct_that_forbids_unknown_members()
 
 
 # -- errors ----------------------------------------------------------------------------------------------------
+
+
+class Window(Struct):
+    opens_at: datetime | None = None
+    all_of: list[datetime] = []
+    by_name: dict[str, list[datetime | None]] = {}
+
+
+@pytest.mark.parametrize("ends", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_utc_has_no_year_for_is_refused(ends):
+    """Wherever it stands, such a time is refused with a pointer: each handler converts to UTC at some place."""
+    body = {"opensAt": ends, "allOf": ["2026-01-01T00:00:00Z", ends], "byName": {"a": [None, ends]}}
+    assert list(errors_of(Window, body)) == ["/opensAt", "/allOf/1", "/byName/a/1"]
+
+
+def test_times_at_the_ends_of_the_calendar_are_taken():
+    """The first and the last second of UTC, and times without a zone, are times."""
+    body = {"opensAt": "0001-01-01T00:00:00Z", "allOf": ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59"]}
+    assert converted(Window, body).all_of[1] == datetime.max.replace(microsecond=0)
 
 
 def test_everything_that_is_wrong_is_told_at_once():

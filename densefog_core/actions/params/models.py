@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from densefog_core.actions.params.converting import camel
 from densefog_core.actions.params.kinds import Unsupported, without_action
 from densefog_core.actions.params.problems import Problem, missing, pointer, refused, without_secrets
-from densefog_core.actions.params.wire import UNKNOWN, camel
+from densefog_core.actions.params.wire import UNKNOWN
 
 Schema = dict[str, Any]
 

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import inspect as mi
 
+from densefog_core.actions.params.converting import camel, convert
 from densefog_core.actions.params.kinds import Unsupported, without_action
 from densefog_core.actions.params.problems import MAX_PROBLEMS, refused
-from densefog_core.actions.params.wire import Choice, Items, Map, Node, Object, camel, convert, locate
+from densefog_core.actions.params.wire import UNTIMELY, Choice, Items, Map, Moment, Node, Object, locate
 from densefog_core.redact import Secret
 
 
@@ -34,7 +35,10 @@ def converter(takes: Any) -> Callable[[dict[str, Any]], Any]:
     def convert_params(params: dict[str, Any]) -> Any:
         given = without_action(params) if strip else params
         try:
-            return convert(root.rename(given) if root.renames else given, takes)
+            converted = convert(root.rename(given) if root.renames else given, takes)
+            if root.is_timed and (found := [one for one in root.problems(given, "") if one[1] == UNTIMELY]):
+                raise refused(found)
+            return converted
         except msgspec.ValidationError as exc:
             found = list(itertools.islice(root.problems(given, ""), MAX_PROBLEMS))
             error = refused(found or [(locate(root, exc, ""), root.words(exc))])
@@ -65,7 +69,9 @@ def plan(kind: Any) -> Node:
         raise Unsupported(str(exc).partition("\n")[0]) from None
     root = _node(info, {})
     for node in closure(root):
-        node.renames = any(isinstance(one, Object) and one.has_other_names for one in closure(node))
+        inner = closure(node)
+        node.renames = any(isinstance(one, Object) and one.has_other_names for one in inner)
+        node.is_timed = any(isinstance(one, Moment) for one in inner)
     return root
 
 
@@ -133,7 +139,7 @@ def _scalar(info: mi.Type) -> Node:
     if type(info) not in _KINDS:
         raise Unsupported(f"type {getattr(info, 'cls', type(info).__name__)!r} is not supported")
     kind = _limited(_KINDS[type(info)], **msgspec.structs.asdict(info))
-    return Node(kind, target=kind)
+    return (Moment if isinstance(info, mi.DateTimeType) else Node)(kind, target=kind)
 
 
 def _limited(kind: Any, **limits: Any) -> Any:

@@ -11,37 +11,16 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from densefog_core.actions.params.converting import convert
 from densefog_core.actions.params.problems import Problem, missing, one_of, pointer, without_secrets
 
 #: What a member that the type does not have is called inside; no attribute can have the name.
 UNKNOWN = "\0"
-
-
-def camel(name: str) -> str:
-    """Return the wire name of an attribute: ``volume_ids`` is ``volumeIds``, ``from_`` is ``from``."""
-    stem = name.strip("_")
-    first, *rest = [part for part in stem.split("_") if part] or [stem]
-    lead = name[: len(name) - len(name.lstrip("_"))] if stem else name
-    return lead + first + "".join(part[0].upper() + part[1:] for part in rest)
-
-
-def convert(value: object, kind: Any) -> Any:
-    """Convert plain JSON types to ``kind``.
-
-    Raises:
-        msgspec.ValidationError: it does not fit.
-    """
-    return msgspec.convert(value, kind, dec_hook=_make_secret, str_keys=True)
-
-
-def _make_secret(kind: type, value: object) -> Any:
-    if not isinstance(value, str):
-        raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
-    return kind(value)
 
 
 class Node:
@@ -52,9 +31,11 @@ class Node:
         target: the type itself, when it is known as a whole.
         options: what an enumeration takes.
         renames: whether something in the value has another name on the wire.
+        is_timed: whether something in the value is a time; msgspec takes those that UTC has no year for.
     """
 
     renames = False
+    is_timed = False
 
     def __init__(self, kind: Any, options: Sequence[object] = (), target: Any = None) -> None:
         self.kind = kind
@@ -92,6 +73,25 @@ class Node:
         if not text.startswith(("Invalid enum value ", "Invalid value ")) or exc.__cause__ is not None:
             return text
         return one_of(self.options) if self.options else "Not one of the values allowed"
+
+
+#: What is wrong with a time that UTC has no year for.
+UNTIMELY = "Not within the years 1 to 9999 of UTC"
+
+
+class Moment(Node):
+    """A point in time, which is one in UTC, too: the calendar ends there."""
+
+    is_timed = True
+
+    def inside(self, value: Any, at: str) -> Iterator[Problem]:
+        """Yield that UTC does not have it."""
+        moment: datetime = convert(value, datetime)
+        try:
+            if moment.tzinfo is not None:
+                moment.astimezone(UTC)
+        except OverflowError:
+            yield at, UNTIMELY
 
 
 #: Items of an array that are looked at together before each is looked at by itself.
@@ -134,7 +134,7 @@ class Items(Node):
             convert([self.rest.rename(item) for item in items], list[self.rest.target])  # type: ignore[name-defined]
         except msgspec.ValidationError:
             return False
-        return True
+        return not self.rest.is_timed
 
     def step(self, name: str | int) -> tuple[str | int, Node | None]:
         """Return the node of an item."""
@@ -260,8 +260,9 @@ class Choice(Node):
             objects = [node for node in self.members if isinstance(node, Object | Map)]
             tagged = [node for node in objects if isinstance(node, Object) and _is_tagged(node, value)]
             return tagged[0] if tagged else objects[0] if len(objects) == 1 else None
-        if isinstance(value, list | tuple):
-            return next((node for node in self.members if isinstance(node, Items)), None)
+        if isinstance(value, list | tuple | str):
+            kind = Moment if isinstance(value, str) else Items
+            return next((node for node in self.members if isinstance(node, kind)), None)
         return None
 
     def rename(self, value: Any) -> Any:
