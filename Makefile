@@ -5,6 +5,8 @@ VENV ?= .venv
 EXTRAS ?= dev
 PORT ?= 8080
 BIN := $(VENV)/bin
+# Each choice of extras has a stamp of its own.
+TESTED := $(VENV)/.test-$(EXTRAS)
 DECLARED := setup.cfg setup.py pyproject.toml examples/stratus/setup.cfg
 
 .PHONY: serve test chaos lint types docs clean venv
@@ -12,24 +14,24 @@ DECLARED := setup.cfg setup.py pyproject.toml examples/stratus/setup.cfg
 serve: $(VENV)/.serve
 	$(BIN)/densefog-serve --port $(PORT) --app-root examples/stratus
 
-test: $(VENV)/.test
+test: $(TESTED)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not chaos"
 
-chaos: $(VENV)/.test
+chaos: $(TESTED)
 	$(BIN)/pytest -m chaos
 
-lint: $(VENV)/.test
+lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.advisories
 
-types: $(VENV)/.test
+types: $(TESTED)
 	$(BIN)/mypy
 
-docs: $(VENV)/.test
+docs: $(TESTED)
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 
-venv: $(VENV)/.test
+venv: $(TESTED)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
@@ -38,7 +40,7 @@ $(VENV)/.serve: $(DECLARED) | $(BIN)/python
 	$(BIN)/pip install --quiet -e '.[console]' -e examples/stratus
 	touch $@
 
-$(VENV)/.test: $(DECLARED) | $(BIN)/python
+$(TESTED): $(DECLARED) | $(BIN)/python
 	$(BIN)/pip install --quiet -e '.[$(EXTRAS)]' -e examples/stratus
 	touch $@ $(VENV)/.serve
 
