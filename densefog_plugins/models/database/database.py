@@ -92,7 +92,8 @@ class Database:
         self.embedded = not (config.db_url or config.db_host)
         prepared = config.db_prepared
         self.engine = create_engine(
-            self.url, pool_size=config.db_pool_size, cooperative=gevent_runs(), prepared=prepared
+            self.url, pool_size=config.db_pool_size, cooperative=gevent_runs(), prepared=prepared,
+            patience=config.db_lock_timeout,
         )
         # A beat that waited longer would leave no time for another one.
         self._native_patience = max(config.lease / 4, LEAST_NATIVE_PATIENCE)

@@ -45,9 +45,6 @@ STRICT = {
 #: What MySQL and PostgreSQL say instead of writing when they only read.
 READ_ONLY = (1290, 1836, "25006")
 
-#: Seconds that a transaction waits for SQLite's one write lock.
-SQLITE_PATIENCE = 30.0
-
 
 def create_engine(
     url: str, *, pool_size: int = 20, cooperative: bool = False, pooled: bool = True, single: bool = False,
@@ -63,7 +60,8 @@ def create_engine(
         single: commit each statement, send nothing besides to connections that are used every few seconds, and let
             PostgreSQL read by an index in its order: of jobs that came after the last ANALYZE its planner expects a
             handful, and would read them all and sort.
-        patience: seconds until a connection that is not pooled is there, and until it is given up.
+        patience: seconds until a connection that is not pooled is there, and until it is given up; of SQLite, until
+            the write lock is there.
         prepared: whether PostgreSQL prepares statements: ``on``, ``off``, or ``auto``: unless a pooler is in between.
 
     Raises:
@@ -74,7 +72,7 @@ def create_engine(
     if not pooled:
         options = {"poolclass": NullPool}
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, options, cooperative=cooperative)
+        return _sqlite(parsed, options, cooperative=cooperative, patience=patience)
     limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": SHORT_READ_TIMEOUT if single else READ_TIMEOUT}
     if not pooled:
         limits = {name: min(seconds, patience) for name, seconds in limits.items()}
@@ -136,7 +134,7 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername=drivername) if "+" not in url.drivername else url
 
 
-def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool) -> Engine:
+def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool, patience: float) -> Engine:
     """Return an engine whose transactions begin with BEGIN IMMEDIATE.
 
     A transaction that reads first and writes later would fail at once, without waiting, when another one wrote in
@@ -144,14 +142,14 @@ def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool) -> Engine:
     busy handler sleeps in C, where no other greenlet runs, and is unfair (worst transaction 1.5 s instead of 0.2 s).
     """
     engine = sqlalchemy.create_engine(
-        url, connect_args={"timeout": 0 if cooperative else SQLITE_PATIENCE, "check_same_thread": False},
+        url, connect_args={"timeout": 0 if cooperative else patience, "check_same_thread": False},
         hide_parameters=True, **options,
     )
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None
-        patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+        patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"), patience)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -160,14 +158,14 @@ def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool) -> Engine:
         if connection.get_execution_options().get("read_only"):
             connection.exec_driver_sql("BEGIN")
         else:
-            patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), patience)
 
     return engine
 
 
-def patiently(attempt: Any) -> None:  # noqa: ANN401
-    """Try for the write lock until it is to be had, sleeping a little and unevenly in between."""
-    deadline = time.monotonic() + SQLITE_PATIENCE
+def patiently(attempt: Any, patience: float) -> None:  # noqa: ANN401
+    """Try for the write lock for so many seconds, sleeping a little and unevenly in between."""
+    deadline = time.monotonic() + patience
     pause = 0.0005
     while True:
         try:

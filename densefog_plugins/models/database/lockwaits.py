@@ -15,7 +15,10 @@ _POSTGRESQL = "SET LOCAL lock_timeout = '{}s'"
 
 
 def limit_lock_waits(engine: Engine, seconds: int) -> None:
-    """Let transactions wait no longer than so many seconds for a lock; SQLite has one lock and its own limit."""
+    """Let transactions wait no longer than so many seconds for a lock.
+
+    SQLite has one lock, for which its engine waits.
+    """
     if engine.dialect.name == "postgresql":
 
         @event.listens_for(engine, "begin")

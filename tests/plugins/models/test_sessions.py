@@ -7,9 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text, update
@@ -255,25 +253,7 @@ def test_a_locked_row_is_waited_for(app: TestApp) -> None:
     assert order == ["first commits", "second sees first"]
 
 
-@pytest.fixture
-def impatient(app: TestApp, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestApp]:
-    """SQLite, too, gives up soon."""
-    engine = database(app).engine
-    if engine.dialect.name != "sqlite":
-        yield app
-        return
-
-    def checkout(connection: Any, *rest: Any) -> None:
-        connection.execute("PRAGMA busy_timeout = 100")
-
-    monkeypatch.setattr("densefog_plugins.models.database.engine.SQLITE_PATIENCE", 0.1)
-    event.listen(engine, "checkout", checkout)
-    yield app
-    event.remove(engine, "checkout", checkout)
-    engine.dispose()
-
-
-def test_a_lock_that_is_not_to_be_had_is_a_DBLockTimeoutError(impatient: TestApp) -> None:
+def test_a_lock_that_is_not_to_be_had_is_a_DBLockTimeoutError(app: TestApp) -> None:
     (one,) = add()
 
     def second() -> None:
@@ -285,7 +265,7 @@ def test_a_lock_that_is_not_to_be_had_is_a_DBLockTimeoutError(impatient: TestApp
         session.flush()
         with pytest.raises(DBLockTimeoutError):
             threads.submit(second).result(10)
-    assert checked_out(impatient) == 0
+    assert checked_out(app) == 0
     with transaction():
         assert Disk.get(one).name == "first"
 
