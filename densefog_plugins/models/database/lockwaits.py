@@ -10,26 +10,29 @@ from sqlalchemy import Connection, Engine, event
 
 #: For rows, and for tables that a migration holds. MariaDB waits a day for those.
 _MYSQL = "SET SESSION innodb_lock_wait_timeout = {0}, SESSION lock_wait_timeout = {0}"
-#: Behind a pooler such as PgBouncer a session is not this client's alone: nothing may outlive the transaction.
-_POSTGRESQL = "SET LOCAL lock_timeout = '{}s'"
+_POSTGRESQL = "SET {} lock_timeout = '{}s'"
 
 
 def limit_lock_waits(engine: Engine, seconds: int) -> None:
     """Let transactions wait no longer than so many seconds for a lock.
 
-    SQLite has one lock, for which its engine waits.
+    SQLite has one lock, for which its engine waits. Behind a pooler such as PgBouncer a session is not this client's
+    alone, and nothing may outlive the transaction: there each one begins with a statement more.
     """
-    if engine.dialect.name == "postgresql":
+    kind = engine.dialect.name
+    if kind == "sqlite":
+        return
 
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql(_POSTGRESQL.format(seconds))
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's connection
+        if getattr(connection, "behind_pooler", False):
+            return
+        cursor = connection.cursor()
+        cursor.execute(_POSTGRESQL.format("SESSION", seconds) if kind == "postgresql" else _MYSQL.format(seconds))
+        cursor.close()
+        connection.commit()
 
-    elif engine.dialect.name != "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def connect(connection: Any, record: object) -> None:  # noqa: ANN401 - the driver's connection
-            cursor = connection.cursor()
-            cursor.execute(_MYSQL.format(seconds))
-            cursor.close()
-            connection.commit()
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if getattr(connection.connection.dbapi_connection, "behind_pooler", False):
+            connection.exec_driver_sql(_POSTGRESQL.format("LOCAL", seconds))

@@ -50,7 +50,8 @@ def set_up(engine: Engine, *, cooperative: bool, by_index: bool, prepared: str) 
         else:
             connection = kind.connect(*args, **params)
         connection.home, connection.read_timeout = _get_ident(), timeout
-        if prepared == "off" or (prepared == "auto" and _is_pooled(connection)):
+        connection.behind_pooler = _is_pooled(connection)
+        if prepared == "off" or (prepared == "auto" and connection.behind_pooler):
             connection.prepare_threshold = None
         if by_index:
             connection.cursor_factory = IndexCursor
@@ -82,10 +83,12 @@ class PatientConnection(psycopg.Connection[Any]):
 
     Attributes:
         read_timeout: seconds without a byte from the server.
+        behind_pooler: whether its session is not this client's alone.
         home: the thread in whose loop it may wait.
     """
 
     read_timeout = 60.0
+    behind_pooler = False
     home: int | None = None
 
     def wait(self, gen: Generator[Wait, Ready | int, R], *args: object, **kwargs: object) -> R:
