@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,7 +58,7 @@ class Comparison:
         return narrower == (self._way == "in")
 
     def _union(self, path: str, old: list[Kind], new: list[Kind]) -> Found:
-        pairs, gone, added = _matched(old, new)
+        pairs, gone, added = self._matched(old, new)
         for before, after in pairs:
             yield from self._kind(path, before, after)
         names = {kind.type for kind, _ in pairs}
@@ -66,6 +66,27 @@ class Comparison:
             yield path, f"{_name(kind, names)} gone", self._breaks(narrower=True)
         for kind in added:
             yield path, f"{_name(kind, names)} added", self._breaks(narrower=False)
+
+    def _matched(self, old: list[Kind], new: list[Kind]) -> tuple[list[tuple[Kind, Kind]], list[Kind], list[Kind]]:
+        """Return which alternative became which, those that are gone, and those that are new."""
+        alone = len(old) == len(new) == 1
+        tests: tuple[Callable[[Kind, Kind], bool], ...] = (
+            lambda one, other: _alike(one, other) and not list(self._kind("", one, other)),
+            _alike,
+            lambda one, other: one.type == other.type,
+            lambda one, other: alone or _wider(one, other),
+        )
+        pairs: list[tuple[Kind, Kind]] = []
+        gone, left = list(old), list(new)
+        # What is the same is told first: the order of alternatives means nothing. Whoever is alone has no choice.
+        for fits in tests[alone:]:
+            for kind in list(gone):
+                match = next((one for one in left if fits(kind, one)), None)
+                if match is not None:
+                    pairs.append((kind, match))
+                    gone.remove(kind)
+                    left.remove(match)
+        return pairs, gone, left
 
     def _kind(self, path: str, old: Kind, new: Kind) -> Found:
         if old.type != new.type:
@@ -173,22 +194,8 @@ class Comparison:
             yield from self.changes(f"{path}/*", old, new)
 
 
-def _matched(old: list[Kind], new: list[Kind]) -> tuple[list[tuple[Kind, Kind]], list[Kind], list[Kind]]:
-    """Return which alternative became which, those that are gone, and those that are new."""
-    pairs: list[tuple[Kind, Kind]] = []
-    left = list(new)
-    gone: list[Kind] = []
-    for kind in old:
-        same = [one for one in left if one.type == kind.type and one.tag == kind.tag]
-        same = same or [one for one in left if _wider(kind, one) or (len(old) == len(new) == 1)]
-        if same:
-            pairs.append((kind, same[0]))
-            left.remove(same[0])
-        else:
-            gone.append(kind)
-    if all(one.type == "integer" for one in gone) and any(one.type == "number" for _, one in pairs):
-        gone = []
-    return pairs, gone, left
+def _alike(one: Kind, other: Kind) -> bool:
+    return (one.type, one.tag) == (other.type, other.tag)
 
 
 def _wider(one: Kind, other: Kind) -> bool:

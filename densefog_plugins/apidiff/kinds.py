@@ -41,7 +41,7 @@ class Document:
         self.content = content
 
     def kinds(self, schema: Any) -> list[Kind]:
-        """Return the alternatives of a schema, those of one type that are enumerations as one."""
+        """Return the alternatives of a schema, without those that another one covers."""
         found: list[Kind] = []
         values: dict[str, set[str]] = {}
         for kind in self._kinds(schema, ()):
@@ -49,8 +49,8 @@ class Document:
                 values.setdefault(kind.type, set()).update(kind.values)
             elif kind not in found:
                 found.append(kind)
-        whole = {kind.type for kind in found}
-        return found + [Kind(one, {}, frozenset(those)) for one, those in values.items() if one not in whole]
+        found += [_enumeration(one, those) for one, those in values.items() if one not in {it.type for it in found}]
+        return [one for one in found if not any(_covers(other, one) for other in found if other is not one)]
 
     def _kinds(self, schema: Any, seen: tuple[str, ...]) -> Iterator[Kind]:
         if schema is False:
@@ -100,7 +100,8 @@ class Document:
 def _plain(schema: Schema) -> Iterator[Kind]:
     values = _values(schema)
     for value in sorted(values):
-        yield Kind(_type_of(json.loads(value)), {}, frozenset([value]))
+        kind = _type_of(json.loads(value))
+        yield Kind(kind) if kind == "null" else Kind(kind, {}, frozenset([value]))
     if values:
         return
     types = schema.get("type", _implied(schema))
@@ -110,7 +111,24 @@ def _plain(schema: Schema) -> Iterator[Kind]:
 
 def _values(schema: Schema) -> set[str]:
     values = [schema["const"]] if "const" in schema else schema.get("enum", ())
-    return {json.dumps(value, sort_keys=True) for value in values}
+    return {json.dumps(_whole(value), sort_keys=True) for value in values}
+
+
+def _whole(value: Any) -> Any:
+    """Return a number that is whole as JSON Schema takes it: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _enumeration(name: str, values: set[str]) -> Kind:
+    return Kind("boolean") if name == "boolean" and len(values) == 2 else Kind(name, {}, frozenset(values))
+
+
+def _covers(one: Kind, other: Kind) -> bool:
+    """Return whether an alternative adds nothing beside another one: whole numbers beside numbers, all beside any."""
+    if one.type == "any":
+        return other.type != "any"
+    numbers = (one.type, other.type) == ("number", "integer") and not one.values and "multipleOf" not in one.schema
+    return numbers and least(one) <= least(other) and most(one) >= most(other)
 
 
 def _implied(schema: Schema) -> str:

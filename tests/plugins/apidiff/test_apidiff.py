@@ -72,6 +72,13 @@ NARROWER: list[tuple[Schema, Schema]] = [
     (an(a={"type": "object", "additionalProperties": NUMBER}), an(a={"type": "object", "additionalProperties": INT})),
 ]
 
+X, X_OR_Y = an(a={"enum": ["x"]}), an(a={"enum": ["x", "y"]})
+NARROWER += [
+    (an(o={"anyOf": [X_OR_Y, NULL]}), an(o={"anyOf": [X, NULL]})),
+    (an(o={"type": ["integer", "number"]}), an(o={**NUMBER, "minimum": 3})),
+    (an(o={"anyOf": [INT, {**TEXT, "maxLength": 9}]}), an(o={"anyOf": [{**TEXT, "maxLength": 8}, INT]})),
+]
+
 #: Of params only.
 BROKEN_PARAMS: list[tuple[Schema, Schema]] = [
     (an(a=INT, b=INT), an(a=INT)),
@@ -102,6 +109,13 @@ SAME: list[tuple[Schema, Schema]] = [
     (an(a=INT), {**an(a={"$ref": "#/$defs/A"}), "$defs": {"A": INT}}),
     ({**an(a={"$ref": "#/$defs/A"}), "$defs": {"A": SMALL}}, {**an(a={"$ref": "#/$defs/B"}), "$defs": {"B": SMALL}}),
     (an(a={**a_list(), "minItems": 0}), an(a=a_list())),
+    (an(a={"anyOf": [an(p_=INT), an(q_=TEXT)]}), an(a={"anyOf": [an(q_=TEXT), an(p_=INT)]})),
+    (an(a={"anyOf": [a_list(), a_list(items=INT)]}), an(a={"anyOf": [a_list(items=INT), a_list()]})),
+    (an(a={"type": ["integer", "number"]}), an(a=NUMBER)),
+    (an(a={"anyOf": [{"enum": ["x"]}, NULL]}), an(a={"enum": ["x", None]})),
+    (an(a={"type": "boolean"}), an(a={"enum": [True, False]})),
+    (an(a={"enum": [1, 2]}), an(a={"enum": [1.0, 2]})),
+    (an(a={}), an(a={"anyOf": [{}, NULL]})),
 ]
 RECURSIVE: Schema = {"$ref": "#/$defs/A", "$defs": {"A": an(a=INT, inner={"$ref": "#/$defs/A"})}}
 
