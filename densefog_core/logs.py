@@ -8,18 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from json import JSONEncoder
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
-from densefog_core import jsontext
 from densefog_core.context import current_scope, get_context_id
 from densefog_core.errors import ConfigError
+from densefog_core.errors.table import stack
+from densefog_core.printable import in_json, one_line
 from densefog_core.redact import redact, redact_text
 
 STDERR = "-"
 APPLICATION, ACCESS, SQL = "normal.log", "access.log", "sql.log"
 
 _OURS = "_densefog_handler"
+#: Not `jsontext.dumps`: half of a surrogate pair must lose no line.
+_to_json = JSONEncoder(ensure_ascii=False).encode
 _logger = logging.getLogger("densefog.logs")
 
 
@@ -35,8 +39,16 @@ class _Context(logging.Filter):
         return True
 
 
+def _details(record: logging.LogRecord) -> str:
+    """Return the traceback of a record, and what its provider said, without secrets; empty when it has none."""
+    # Not `record.exc_text`: another handler's formatter may have written it, with the secrets.
+    error = record.exc_info[1] if record.exc_info else None
+    texts = ["" if error is None else stack(error), record.stack_info or ""]
+    return redact_text("\n".join(filter(None, texts)))
+
+
 class TextFormatter(logging.Formatter):
-    """One line of text, and the traceback below it."""
+    """One line of text, and the traceback below it, indented: nobody's text can begin a line."""
 
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -47,7 +59,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without secrets."""
-        return redact_text(super().format(record))
+        record.message, record.asctime = record.getMessage(), self.formatTime(record, self.datefmt)
+        line = one_line(redact_text(self.formatMessage(record)))
+        return "\n    ".join([line, *map(one_line, _details(record).splitlines())])
 
 
 class JSONFormatter(logging.Formatter):
@@ -66,9 +80,9 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": redact_text(record.getMessage()),
         }
-        if record.exc_info:
-            line["exception"] = redact_text(self.formatException(record.exc_info))
-        return jsontext.dumps(line)
+        if details := _details(record):
+            line["exception"] = details
+        return in_json(_to_json(line))
 
 
 def setup(log_dir: str, server_name: str, *, debug: bool = False, json: bool = False) -> AccessLog:
@@ -174,7 +188,7 @@ class AccessLog:
                 "action": action[:_LONGEST], "retCode": ret_code,
                 "milliseconds": round(seconds * 1000, 2), "bytes": size,
             }
-            return jsontext.dumps({**line, "accessKey": key[:_LONGEST]} if key else line) + "\n"
+            return in_json(_to_json({**line, "accessKey": key[:_LONGEST]} if key else line)) + "\n"
         took = f"{seconds * 1000:.2f}ms"
         words = [address, _plain(project), _plain(action), str(ret_code), took, str(size)]
         words += [_plain(key)] if key else []
@@ -228,5 +242,4 @@ def _plain(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Return what a client sent as one word of printable characters: it must not be able to write lines of its own."""
-    short = text[:_LONGEST].replace(" ", "_")
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)
+    return one_line(text[:_LONGEST].replace(" ", "_"))

@@ -13,7 +13,7 @@ from densefog_core.actions.records import Call, Reply, Request, RequestEvent
 from densefog_core.context import _scope, context_id_for
 from densefog_core.errors import ErrorTable, UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
-from densefog_core.errors.table import INTERNAL_CODE, MapError, stack
+from densefog_core.errors.table import INTERNAL_CODE, MapError
 from densefog_core.plugins.observers import Implementations, tell
 from densefog_core.redact import declared, hide_declared, without_declared
 
@@ -175,7 +175,7 @@ class Dispatcher:
             map_error=self._map_error,
         )
         if answer.is_fault:
-            _logger.error("action %s failed\n%s", request.action or "-", stack(exc))
+            _logger.error("action %s failed", request.action or "-", exc_info=exc)
         return error_reply(answer.ret_code, answer.message, answer.data, request.context_id, pretty=pretty)
 
 

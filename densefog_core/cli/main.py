@@ -19,16 +19,21 @@ from densefog_core.cli.new import new
 from densefog_core.cli.plugins import hooks, plugins
 from densefog_core.cli.serve import common_options, configure, fail
 from densefog_core.cli.settings import settings
-from densefog_core.cli.tables import as_json, show
+from densefog_core.cli.tables import as_json, echo_json, show
 from densefog_core.current import get_app
 from densefog_core.errors import StartupError
 from densefog_core.functions import attempt
 from densefog_core.notify_commands import notify
+from densefog_core.printable import in_json, make_output_printable
 from densefog_core.signing import sign
 
 
 class _Group(click.Group):
     """Built-in commands first; plugins are loaded only for a command that is none of them, or for the help."""
+
+    def main(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        make_output_printable()
+        return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         _add_plugin_commands(ctx)
@@ -128,7 +133,7 @@ def show_action(name: str, api: str) -> None:
         "params": spec.params_schema,
         "result": spec.result_schema,
     }
-    click.echo(jsontext.dumps(schemas, pretty=True))
+    echo_json(schemas)
 
 
 @main.command()
@@ -159,7 +164,7 @@ def call(
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "reason", exc)
         raise click.ClickException(f"no reply from {url}: {reason}; is densefog-serve running?") from None
-    click.echo(json.dumps(reply, indent=4, ensure_ascii=False))
+    click.echo(in_json(json.dumps(reply, indent=4, ensure_ascii=False)))
     sys.exit(0 if reply.get("retCode") == 0 else 1)
 
 

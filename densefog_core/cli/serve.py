@@ -15,6 +15,7 @@ import click
 
 from densefog_core.config import CONF, Config, Origin, apply_from, fall_back
 from densefog_core.errors import ConfigError, StartupError
+from densefog_core.printable import make_output_printable
 from densefog_core.server import api as servers
 from densefog_core.server import notify, serving
 from densefog_core.server.listeners import listen
@@ -113,6 +114,7 @@ def serve(
 
     A supervisor starts again what dies. SIGTERM drains and ends; SIGHUP starts new processes, then drains the old ones.
     """
+    make_output_printable()
     try:
         configure(log_dir=log_dir, **options)
         fall_back(CONF, log_dir="-").apply(gevent=True)

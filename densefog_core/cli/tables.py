@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from densefog_core import jsontext
+from densefog_core.printable import in_json, one_line
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON for programs.")
 
@@ -16,7 +17,7 @@ as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON f
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_output: bool) -> None:
     """Print ``rows``: all of their members as JSON, or ``columns`` of them as a table."""
     if json_output:
-        click.echo(jsontext.dumps(list(rows), pretty=True))
+        echo_json(list(rows))
         return
     lines = [[heading(column) for column in columns]]
     lines += [[cell(row.get(column)) for column in columns] for row in rows]
@@ -26,10 +27,15 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json_outp
         click.echo(click.style(text, bold=True) if number == 0 else text)
 
 
+def echo_json(value: object) -> None:
+    """Print JSON for programs, which people may look at on a terminal."""
+    click.echo(in_json(jsontext.dumps(value, pretty=True)))
+
+
 def show_one(row: Mapping[str, Any], *, json_output: bool) -> None:
     """Print one object: as JSON, or a line for each member."""
     if json_output:
-        click.echo(jsontext.dumps(row, pretty=True))
+        echo_json(row)
         return
     width = max(map(len, row), default=0)
     for name, value in row.items():
@@ -42,13 +48,13 @@ def heading(name: str) -> str:
 
 
 def cell(value: object) -> str:
-    """Return a value as a table shows it."""
+    """Return a value as a table shows it: in one line that a terminal only shows."""
     if value is None:
         return "-"
     if isinstance(value, str):
-        return value
+        return one_line(value)
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    return jsontext.dumps(value).strip('"')
+        return one_line(", ".join(value))
+    return one_line(jsontext.dumps(value).strip('"'))
 
 

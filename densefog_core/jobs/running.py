@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from densefog_core.context import entered
-from densefog_core.errors.table import stack, text_of
+from densefog_core.errors.table import text_of
 from densefog_core.jobs.handlers import JobSpec
 from densefog_core.jobs.records import Job, JobShutdown, JobTimeout, LeaseLost, Outcome
 from densefog_core.jobs.told import with_answer
@@ -41,9 +41,9 @@ def run_job(
             return Outcome(claimed, "released")
         except LeaseLost as exc:
             return Outcome(claimed, "dropped", error=str(exc), exception=exc)
-        except (Exception, JobTimeout, SystemExit) as exc:  # noqa: BLE001 - a handler may raise anything
+        except (Exception, JobTimeout, SystemExit) as exc:
             which = f"{claimed.action} {claimed.id}"
-            _logger.warning("try %d of %d of %s failed\n%s", claimed.trys, claimed.try_max, which, stack(exc))
+            _logger.warning("try %d of %d of %s failed", claimed.trys, claimed.try_max, which, exc_info=exc)
             keep(exc)
             return failure(spec, claimed, exc, answer(exc))
 
