@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from io import TextIOWrapper
 from json import JSONEncoder
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from densefog_core.context import current_scope, get_context_id
 from densefog_core.errors import ConfigError
 from densefog_core.errors.table import stack
+from densefog_core.ownfiles import shared_opener
 from densefog_core.printable import in_json, one_line
 from densefog_core.redact import redact, redact_text
 
@@ -116,16 +118,23 @@ def setup(log_dir: str, server_name: str, *, debug: bool = False, json: bool = F
 def _folder(log_dir: str, server_name: str) -> Path:
     folder = Path(log_dir) / server_name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         for name in (APPLICATION, ACCESS):
-            (folder / name).open("a").close()
+            open(folder / name, "a", opener=shared_opener).close()
     except OSError as exc:
         raise ConfigError(f"setting log_dir: cannot write to {folder}: {exc.strerror}") from None
     return folder
 
 
+class _LogFile(WatchedFileHandler):
+    """A file that the group may read, also when it is made anew."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=shared_opener)
+
+
 def _handler(folder: Path | None, name: str, formatter: logging.Formatter) -> logging.Handler:
-    handler = logging.StreamHandler() if folder is None else WatchedFileHandler(folder / name, delay=True)
+    handler = logging.StreamHandler() if folder is None else _LogFile(folder / name, delay=True)
     handler.setFormatter(formatter)
     handler.addFilter(_Context())
     return handler
@@ -215,7 +224,7 @@ class AccessLog:
                 return
         except FileNotFoundError:
             pass
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        opened = shared_opener(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         status = os.fstat(opened)
         self._inode = status.st_dev, status.st_ino
         if self._descriptor < 0:

@@ -22,8 +22,9 @@ from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.functions import place_of
 from densefog_core.hosts import Hosts
 from densefog_core.jobs.workers import Worker
+from densefog_core.ownfiles import readable_secrets
 from densefog_core.server.reading import read_page
-from densefog_core.server.serving import serve
+from densefog_core.server.serving import announce, serve
 
 _logger = logging.getLogger("densefog.server")
 
@@ -203,6 +204,8 @@ def prepare(server_name: str) -> App:
     _check_picks(app)
     app.plugins.name_slow_ones()
     app.access_log = access_log
+    for warning in readable_secrets(CONF):
+        announce(warning, logging.WARNING)
     if str(root) not in sys.path:
         sys.path.append(str(root))
     return app

@@ -144,8 +144,8 @@ def drain(app: App, apis: Sequence[Served], worker: Worker | None) -> None:
         stop.join()
 
 
-def announce(line: str) -> None:
+def announce(line: str, level: int = logging.INFO) -> None:
     """Log a line about the server's life, and show it on stderr when the log goes to files."""
-    _logger.info(line)
+    _logger.log(level, "%s", line)
     if CONF.log_dir != "-":
         print(f"densefog: {line}", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ def densefog_configure(config: Config) -> None:
     if not config.metrics_enabled:
         return
     if config.metrics_dir:
-        os.makedirs(config.metrics_dir, exist_ok=True)
+        os.makedirs(config.metrics_dir, mode=0o700, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = config.metrics_dir
     elif os.environ.get("DENSEFOG_PROCESSES", "1") != "1":
         raise ConfigError("setting metrics_dir is not set: several processes need a folder to add up their metrics in")

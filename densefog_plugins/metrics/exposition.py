@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from densefog_core.actions import Page
 from densefog_core.errors import ConfigError
+from densefog_core.ownfiles import make_private
 
 if TYPE_CHECKING:
     from densefog_core.app import App
@@ -58,6 +60,15 @@ class Queue(Collector):
         except Exception as exc:  # noqa: BLE001 - the other figures are wanted all the more when the store is away
             _logger.warning("the metrics have no figures of the queue: %s: %s", type(exc).__name__, exc)
             return None
+
+
+class PrivateFile(MmapedDict):
+    """A file of counts that only its owner can read; install it as ``values.MmapedDict`` before counts are made."""
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            make_private(filename)
+        super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
 
 
 class MetricsPage:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
 from densefog_core import hookimpl
 from densefog_core.actions.records import Request
 from densefog_core.errors import ClientRequestException
-from densefog_plugins.metrics.exposition import MetricsPage, forget_the_dead
+from densefog_plugins.metrics.exposition import MetricsPage, PrivateFile, forget_the_dead
 from densefog_plugins.metrics.watch import Watch
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Meter:
     def __init__(self, *, shared: bool) -> None:
         self.registry = CollectorRegistry()
         self._shared = shared
+        values.MmapedDict = PrivateFile  # type: ignore[attr-defined]
         self._requests = Counter(
             "densefog_requests", "Calls by action and retCode.", ["api", "action", "ret_code"], registry=self.registry
         )

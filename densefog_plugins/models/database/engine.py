@@ -7,6 +7,7 @@ import math
 import random
 import sqlite3
 import time
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
@@ -16,6 +17,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from densefog_core.errors import ConfigError
+from densefog_core.ownfiles import make_private
 
 #: SQLAlchemy's dialect and driver, the driver's module, and the extra that installs it.
 DRIVERS = {
@@ -145,6 +147,13 @@ def _sqlite(url: URL, options: dict[str, Any], *, cooperative: bool, patience: f
         url, connect_args={"timeout": 0 if cooperative else patience, "check_same_thread": False},
         hide_parameters=True, **options,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def make_file(dialect: object, record: object, arguments: list[Any], options: object) -> None:
+        # SQLite gives the files beside it, -wal and -shm, the mode that this one has.
+        if not str(arguments[0]).startswith((":memory:", "file:")):
+            with suppress(OSError):
+                make_private(arguments[0])
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, record: object) -> None:

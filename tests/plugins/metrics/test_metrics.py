@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from densefog_core.errors.project_error import AccessKeyInvalid
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.testing import MemoryStore, make_app
 from densefog_plugins.metrics import exposition
+from densefog_plugins.metrics.exposition import PrivateFile
 from tests.integration.process import eventually
 from tests.plugins.conftest import Serve
 
@@ -193,7 +195,7 @@ def test_each_of_several_processes_shows_the_sum_and_keeps_the_counts_of_the_dea
         eventually(lambda server=server: sums(server) == [3, 3, 1, 1], "the sum of both")
     idle = eventually(lambda: total(read(first.get("/metrics").text), "densefog_db_connections_idle"), "a pool")
     first.call("Block", seconds=0.5)
-    assert total(read(second.get("/metrics").text), "densefog_loop_stall_seconds_count") >= 1
+    eventually(lambda: total(read(second.get("/metrics").text), "densefog_loop_stall_seconds_count") >= 1, "a stall")
     second.process.signal(signal.SIGTERM)
     second.process.wait()
     assert sums(first) == [3, 3, 1, 1]
@@ -218,3 +220,14 @@ def test_who_is_not_let_in_is_counted_by_api_and_ret_code(metrics):
         app.api().post({"action": "DescribeJobs"})
     samples = shown(app)
     assert total(samples, "densefog_authentication_failures_total", "public", "4101") == 3
+
+
+def test_only_its_owner_can_read_a_file_of_counts(tmp_path):
+    """Whatever the umask is: labels tell which actions there are, and how they fail."""
+    before = os.umask(0)
+    try:
+        PrivateFile(str(tmp_path / "counter_1.db")).close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "counter_1.db").stat().st_mode) == 0o600
+    PrivateFile(str(tmp_path / "counter_1.db"), read_mode=True).close()
