@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,8 +14,9 @@ from werkzeug.wsgi import get_input_stream
 from densefog_core.actions import Call, Reply
 from densefog_core.actions.dispatching import error_reply
 from densefog_core.context import context_id_for
-from densefog_core.errors import ConfigError, ValidationError, http_status
+from densefog_core.errors import ValidationError, http_status
 from densefog_plugins.wsgi.addresses import called_host, called_path
+from densefog_plugins.wsgi.clients import Proxies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,7 +27,6 @@ JSON = "application/json; charset=utf-8"
 METHODS = "GET, HEAD, POST, OPTIONS"
 #: retCode of a request that is refused for its Host or its Origin.
 FORBIDDEN = 4103
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _ALWAYS = [("Content-Type", JSON), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
 
@@ -47,7 +45,7 @@ class Application:
         self._more_headers = api.app.response_headers
         self._hosts = api.hosts
         self._mounts = {prefix: made for prefix, make in api.app.mounts.items() if (made := make(api)) is not None}
-        self._proxies = tuple(_network(one) for one in api.app.config.trusted_proxies)
+        self._proxies = Proxies(api.app.config.trusted_proxies)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -90,12 +88,11 @@ class Application:
 
     def _call(self, environ: WSGIEnvironment, body: bytes, action: str | None) -> Call:
         query = environ.get("QUERY_STRING")
-        remote = environ.get("REMOTE_ADDR")
-        proxied = bool(self._proxies) and remote is not None and self._trusted(remote)
+        proxied = self._proxies.sent(environ)
         return Call(
             body,
             cast("Mapping[str, str]", EnvironHeaders(environ)),
-            self._client(environ),
+            self._proxies.client(environ),
             action,
             bool(query) and "pretty" in Request(environ).args,
             environ.get("HTTP_X_REQUEST_ID"),
@@ -106,11 +103,10 @@ class Application:
 
     def _as_called(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """Return the environment with what the client called, and who it is, as a trusted proxy says it."""
-        remote = environ.get("REMOTE_ADDR")
-        if not self._proxies or remote is None or not self._trusted(remote):
+        if not self._proxies.sent(environ):
             return environ
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
-        said = {"REMOTE_ADDR": self._client(environ), "HTTP_HOST": called_host(environ, proxied=True)}
+        said = {"REMOTE_ADDR": self._proxies.client(environ), "HTTP_HOST": called_host(environ, proxied=True)}
         return {**environ, **said, **({"wsgi.url_scheme": scheme} if scheme in ("http", "https") else {})}
 
     def _with_more_headers(self, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
@@ -132,19 +128,6 @@ class Application:
         if len(body) < int(length):
             raise ClientDisconnected
         return body
-
-    def _client(self, environ: WSGIEnvironment) -> str | None:
-        """Return the client's address; what proxies say of it counts only when they are trusted."""
-        address: str | None = environ.get("REMOTE_ADDR")
-        if not self._proxies or address is None or not self._trusted(address):
-            return address
-        hops: list[str] = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-        hops = hops or [environ.get("HTTP_X_REAL_IP", address)]
-        outside: list[str] = [hop for hop in hops if not self._trusted(hop)]
-        return outside[-1] if outside else hops[0]
-
-    def _trusted(self, address: str) -> bool:
-        return _in_networks(address, self._proxies)
 
     def _page(self, request: Request) -> Response:
         """Answer what is no action: the banner, the pages of plugins, and errors."""
@@ -179,19 +162,3 @@ def _refused(environ: WSGIEnvironment, status: int, ret_code: int, message: str)
     context_id = _context_id(environ)
     reply: Reply = error_reply(ret_code, message, {"exceptionTag": context_id}, context_id)
     return Response(reply.text, status, headers=[*_ALWAYS, ("X-Request-Id", context_id)])
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise ConfigError(f"setting trusted_proxies: {text!r} is neither an address nor a network") from None
-
-
-@lru_cache(maxsize=4096)
-def _in_networks(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
