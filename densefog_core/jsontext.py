@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -23,17 +23,35 @@ class InvalidJSON(ValueError):
     """The text is not the strict JSON that densefog takes; the message says why."""
 
 
-def loads(body: bytes | str) -> Any:  # noqa: ANN401
+class Limits(NamedTuple):
+    """How much may stand in a document of others, at any depth.
+
+    Attributes:
+        members: of all objects together.
+        elements: of all arrays together.
+    """
+
+    members: int
+    elements: int
+
+
+def loads(body: bytes | str, limits: Limits | None = None) -> Any:  # noqa: ANN401
     """Decode one JSON document.
 
     Refused beside what RFC 8259 refuses: duplicate keys, NaN and infinities, lone surrogates, numbers out of
     range and more than `MAX_DEPTH` levels.
+
+    Args:
+        body: the document.
+        limits: how much may stand in it; what is beyond is refused before anything is done with it.
 
     Raises:
         InvalidJSON: the message says what is wrong, and where, without quoting the document.
     """
     try:
         value = _decode(body)
+        if limits is not None and _may_exceed(body, limits):
+            _check_size(value, limits)
         keys = _count_keys(value, MAX_DEPTH)
     except RecursionError:
         raise InvalidJSON(f"it is nested more than {MAX_DEPTH} levels deep") from None
@@ -46,6 +64,31 @@ def loads(body: bytes | str) -> Any:  # noqa: ANN401
     if keys != body.count(b":" if isinstance(body, bytes) else ":"):  # type: ignore[arg-type]
         json.loads(body, object_pairs_hook=_unique)
     return value
+
+
+def _may_exceed(body: bytes | str, limits: Limits) -> bool:
+    """Return whether a document has signs enough for more than the limits; most often they stand in no text."""
+    colon, comma, bracket = (b":", b",", b"[") if isinstance(body, bytes) else (":", ",", "[")
+    count: Callable[[Any], int] = body.count
+    return count(colon) > limits.members or count(comma) + count(bracket) > limits.elements
+
+
+def _check_size(value: object, limits: Limits) -> None:
+    """Refuse a document beyond the limits, having looked at no more of it than they allow."""
+    members = elements = 0
+    queue = [value]
+    for one in queue:
+        if type(one) is dict:
+            members += len(one)
+        elif type(one) is list:
+            elements += len(one)
+        if members > limits.members:
+            raise InvalidJSON(f"it has more than {limits.members} members")
+        if elements > limits.elements:
+            raise InvalidJSON(f"it has more than {limits.elements} elements")
+        if type(one) is dict or type(one) is list:
+            inner = one.values() if type(one) is dict else one
+            queue += [item for item in inner if type(item) is dict or type(item) is list]
 
 
 def _count_keys(value: object, depth: int) -> int:

@@ -146,6 +146,10 @@ CORE_SETTINGS = (
     Setting(name="actions_readers", default="key", choices=READERS,
             help="Who may read /openapi.json and call DescribeActions where calls are authenticated: anyone (of the "
                  "page only), callers with a key, or those who manage."),
+    Setting(name="body_members", default=10_000, minimum=1,
+            help="Members that all objects of a request's body may have together."),
+    Setting(name="body_elements", default=50_000, minimum=1,
+            help="Elements that all arrays of a request's body may have together."),
     Setting(name="secret_keys", type=list, default=[], secret=True,
             help="Fernet keys that secrets of access keys are sealed with; the first one seals, all open."),
     Setting(name="secret_keys_file", help="File of further such keys, one a line."),

@@ -34,6 +34,7 @@ class Dispatcher:
         access: writes the line of a call: address, project, action, retCode, seconds, bytes.
         observers: implementations of ``densefog_request_event``.
         strict: whether a result that is not what its action declares is an error, not a line in the log.
+        limits: how much may stand in a body.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Dispatcher:
         access: Callable[[str, str, str, int, float, int], None],
         observers: Implementations,
         strict: bool = False,
+        limits: jsontext.Limits | None = None,
     ) -> None:
         self._api = api
         self._actions = actions
@@ -60,6 +62,7 @@ class Dispatcher:
         self._access = access
         self._observers = observers
         self._strict = strict or debug
+        self._limits = limits
         self._unfit: set[str] = set()
 
     def dispatch(self, call: Call) -> Reply:
@@ -129,9 +132,8 @@ class Dispatcher:
         if self._authenticate is not None:
             self._authenticate(request)
 
-    @staticmethod
-    def _read(request: Request, call: Call) -> None:
-        params = _body(call.body)
+    def _read(self, request: Request, call: Call) -> None:
+        params = _body(call.body, self._limits)
         if call.action is not None:
             params.setdefault("action", call.action)
         request.params = params
@@ -212,9 +214,9 @@ def illegal(path: str, message: str) -> ValidationError:
     return ValidationError(f"Illegal request format: {message}", [{"path": path, "message": message}])
 
 
-def _body(body: bytes) -> dict[str, Any]:
+def _body(body: bytes, limits: jsontext.Limits | None) -> dict[str, Any]:
     try:
-        params = jsontext.loads(body)
+        params = jsontext.loads(body, limits)
     except jsontext.InvalidJSON as exc:
         raise illegal("", f"the body is not JSON: {exc}") from None
     if type(params) is not dict:

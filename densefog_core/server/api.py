@@ -22,6 +22,7 @@ from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.functions import place_of
 from densefog_core.hosts import Hosts
 from densefog_core.jobs.workers import Worker
+from densefog_core.jsontext import Limits
 from densefog_core.ownfiles import readable_secrets
 from densefog_core.server.reading import read_page
 from densefog_core.server.serving import announce, serve
@@ -57,6 +58,7 @@ class Api:
             access=app.access_log.write,
             observers=app.plugins.implementations("densefog_request_event"),
             strict=app.strict,
+            limits=Limits(app.config.body_members, app.config.body_elements),
         )
         self.hosts = None if app.guard else Hosts(app.config.allowed_hosts, app.origins)
         self._transport: Transport | None = None

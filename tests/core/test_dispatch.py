@@ -223,3 +223,17 @@ def test_clean_up_runs_after_the_reply_is_decided():
 
     send(make_app(actions={"Act": act}), {"action": "Act"})
     assert done == ["Act"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({str(number): 0 for number in range(10_001)}, "it has more than 10000 members"),
+        ({"rows": [[]] * 50_001}, "it has more than 50000 elements"),
+    ],
+)
+def test_a_body_of_too_much_is_refused_before_it_is_worked_on(app, body, words):
+    """The settings say how much; whoever calls learns it."""
+    reply = send(app, {"action": "Echo", **body})
+    assert reply.ret_code == 4110
+    assert words in reply.text

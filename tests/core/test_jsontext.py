@@ -174,3 +174,22 @@ def test_keys_of_several_types_are_sorted_as_texts():
 
 def test_pretty_means_four_spaces_and_sorted_keys():
     assert jsontext.dumps({"b": 1, "a": [1]}, pretty=True) == '{\n    "a": [\n        1\n    ],\n    "b": 1\n}'
+
+
+def counted(value):
+    """Members and elements of a document."""
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    sums = [counted(item) for item in inner]
+    members, elements = sum(one[0] for one in sums), sum(one[1] for one in sums)
+    return (members + len(inner), elements) if isinstance(value, dict) else (members, elements + len(inner))
+
+
+@given(values)
+def test_a_document_of_just_the_limits_is_taken_and_no_larger_one(value):
+    """Members and elements count at each depth, and signs within texts do not."""
+    members, elements = counted(value)
+    text = jsontext.dumps(value)
+    assert jsontext.loads(text, jsontext.Limits(members, elements)) == value
+    for less in [(members - 1, elements)] * bool(members) + [(members, elements - 1)] * bool(elements):
+        with pytest.raises(InvalidJSON, match="it has more than"):
+            jsontext.loads(text, jsontext.Limits(*less))
