@@ -73,14 +73,15 @@ _PLAN: dict[str, Schema] = {
             create={**_COUNTS, "description": "Rows that would be added, by kind."},
             change={**_IDS, "description": "Ids of what would change, by kind."},
             destroy={**_IDS, "description": "Ids of what would be gone, by kind."},
-            quota={"type": "object", "additionalProperties": reference("PlanQuota")},
+            quota={"type": "object", "additionalProperties": reference("QuotaUse")},
             jobs={"type": "array", "items": _TEXT, "description": "Actions of the jobs that would be enqueued."},
             other={**_COUNTS, "description": "Rows of tables that are no resources."},
             repeated={"type": "boolean", "description": "The clientToken was used: the call would do nothing."},
         ),
     },
-    "PlanQuota": {
-        "title": "PlanQuota",
+    # Not `PlanQuota`: that is what generators call the type of the member `quota` of a `Plan`.
+    "QuotaUse": {
+        "title": "QuotaUse",
         **_object(["used", "want", "limit"], **{key: {"type": "integer"} for key in ("used", "want", "limit")}),
     },
     "PlanData": {"title": "PlanData", **_object(["plan"], plan=reference("Plan"))},

@@ -45,9 +45,10 @@ def _secret(config: Config) -> str:
     secret: str = config.console_secret or ""
     if secret and len(secret) < SECRET_LENGTH:
         raise ConfigError(f"setting console_secret: it has less than {SECRET_LENGTH} characters")
-    if secret or (config.console_open and "DENSEFOG_PROCESS" not in os.environ):
-        return secret or secrets.token_hex()
-    if "DENSEFOG_PROCESS" in os.environ:
+    if secret:
+        return secret
+    if int(os.environ.get("DENSEFOG_PROCESSES", "1")) > 1:
         raise ConfigError("console_secret is not set: with several processes each would end the others' sessions")
-    _logger.warning("console_secret is not set: sessions end when this process does")
+    if not config.console_open:
+        _logger.warning("console_secret is not set: sessions end when this process does")
     return secrets.token_hex()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import sqlite3
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import install
-from tests.integration.process import SERVE, run
+from tests.integration.process import SERVE, SUPERVISED, Process, run
 
 EX_CONFIG = 78
 
@@ -158,3 +160,12 @@ def test_the_traceback_is_shown_when_asked_for(tmp_path: Path):
     ended = run(*SERVE, "-v", "--app-root", "/no/such/folder", cwd=tmp_path)
     assert ended.returncode == EX_CONFIG
     assert "Traceback" in ended.stderr
+
+
+def test_the_sample_cloud_starts_as_make_serve_starts_it(tmp_path: Path):
+    """Its settings, one supervised process: the console answers."""
+    shutil.copy("examples/stratus/densefog.toml", tmp_path)
+    process = Process(*SUPERVISED, "--port", "0", "--app-root", str(tmp_path), cwd=tmp_path)
+    with urllib.request.urlopen(f"{process.address()}/console/") as page:
+        assert page.status == 200
+    process.end()

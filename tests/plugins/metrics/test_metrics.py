@@ -194,8 +194,13 @@ def test_each_of_several_processes_shows_the_sum_and_keeps_the_counts_of_the_dea
     for server in (first, second):
         eventually(lambda server=server: sums(server) == [3, 3, 1, 1], "the sum of both")
     idle = eventually(lambda: total(read(first.get("/metrics").text), "densefog_db_connections_idle"), "a pool")
-    first.call("Block", seconds=0.5)
-    eventually(lambda: total(read(second.get("/metrics").text), "densefog_loop_stall_seconds_count") >= 1, "a stall")
+
+    def stalled() -> bool:
+        # Once is not enough: nobody watches while the gauges are measured.
+        first.call("Block", seconds=0.5)
+        return total(read(second.get("/metrics").text), "densefog_loop_stall_seconds_count") >= 1
+
+    eventually(stalled, "a stall")
     second.process.signal(signal.SIGTERM)
     second.process.wait()
     assert sums(first) == [3, 3, 1, 1]
