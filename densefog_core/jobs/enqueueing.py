@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from densefog_core import jsontext
+from densefog_core.actions.params.leaves import largest, unstorable
+from densefog_core.actions.records import Request
 from densefog_core.context import current_scope
 from densefog_core.errors import JobRefused
 from densefog_core.ids import SYSTEM_PROJECT, new_id
@@ -75,10 +77,18 @@ def _check_params(action: str, params: dict[str, Any]) -> None:
         raise JobRefused(f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; pass .reveal()")
     size = len(text.encode())
     if size > MAX_TEXT:
+        _refuse_large_request()
         raise JobRefused(
             f"job {action!r}: its params have {size} bytes and the column holds {MAX_TEXT}; "
             "store the data elsewhere and pass its id"
         )
+
+
+def _refuse_large_request() -> None:
+    """Raise when it is what the caller sent that is too large for a job's params."""
+    scope = current_scope()
+    if isinstance(scope, Request) and 2 * len(scope.body) > MAX_TEXT and (found := largest(scope.params)):
+        raise unstorable(found[0][0])
 
 
 def _current_project() -> str:

@@ -104,6 +104,17 @@ def densefog_startup(app: App) -> None:
 
 
 @hookimpl
+def densefog_map_error(error: Exception) -> Exception | None:
+    """Answer 4110 where a column cannot hold what the request has."""
+    # Without it there was no statement that could fail.
+    if f"{__name__}.sessions" not in sys.modules:
+        return None
+    from densefog_plugins.models.unstorable import refusal
+
+    return refusal(error)
+
+
+@hookimpl
 def densefog_shutdown(app: App) -> None:
     """Close the sessions: a thread that has read outside of a request must not keep the database."""
     # Without it there is none.
