@@ -33,6 +33,8 @@ __all__ = [
 
 #: Frames and characters of an exception that a notice carries.
 MAX_FRAMES, MAX_TRACEBACK = 4, 2000
+#: Characters of an error's first line that are compared with those of others.
+MAX_LINE = 300
 
 _logger = logging.getLogger("densefog.notify")
 
@@ -202,7 +204,8 @@ def _sendable(text: str) -> str:
 def _failure(error: str, exception: BaseException | None) -> str:
     """Return what two failures have in common: exception type and last frame, or the text without its numbers."""
     if exception is None:
-        return _sendable(re.sub(r"\w*\d[\w-]*", "#", error.partition("\n")[0])[:100]) if error else ""
+        line = error[:MAX_LINE].partition("\n")[0]
+        return _sendable(re.sub(r"\w*\d[\w-]*", "#", line)[:100])
     name = type(exception).__qualname__
     frame = _last_frame(exception.__traceback__)
     if frame is None:

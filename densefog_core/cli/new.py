@@ -28,7 +28,7 @@ PACKAGE = "package"
 #: Characters of a name: with more, the lines of the package become longer than its own linter allows.
 MAX_NAME = 40
 
-_name = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*").fullmatch
+_name = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]++)*").fullmatch
 
 
 @dataclass(frozen=True, slots=True)

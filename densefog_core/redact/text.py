@@ -159,8 +159,12 @@ def _in_pairs(text: str) -> Iterator[Span]:
                     span = _value(text, then.end())
                 yield span
                 end = span[1]
+    end = 0
     for found in _identified.finditer(text):
-        yield _value(text, found.end())
+        if found.start() >= end:
+            span = _value(text, found.end())
+            yield span
+            end = span[1]
 
 
 def _behind_keys(text: str) -> Iterator[Span]:

@@ -13,7 +13,7 @@ METHODS = "GET, HEAD, POST, OPTIONS"
 #: Headers of responses that a page may read beside the few that every page may.
 EXPOSED = "X-Request-Id"
 
-_header_names = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*").fullmatch
+_header_names = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]++(\s*+,\s*+[A-Za-z0-9!#$%&'*+.^_`|~-]++)*").fullmatch
 
 
 class Policy:
