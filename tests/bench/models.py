@@ -28,9 +28,8 @@ import densefog_plugins.wsgi
 from densefog_core import action, request
 from densefog_core.jobs import utcnow
 from densefog_core.testing import TestApp, make_app
-from densefog_plugins.models import ListParams, describe, operations, projects, transaction
+from densefog_plugins.models import ListParams, describe, operations, projects, schema, transaction
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.jobstore import schema
 from densefog_plugins.models.projects import keys
 from tests.bench.flask_models import PARTS, Server, make_flask
 from tests.databases import running

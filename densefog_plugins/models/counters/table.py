@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from densefog_core.jobs import utcnow
 from densefog_plugins.models.base import Own
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.jobstore.schema import use_tables
+from densefog_plugins.models.schema import use_tables
 
 if TYPE_CHECKING:
     from densefog_core.app import App

@@ -39,7 +39,7 @@ def densefog_startup(app: App) -> None:
     app.action_wrappers.insert(0, wrap)
     if any(spec.idempotent for spec in app.actions.freeze().values()):
         from densefog_plugins.models.idempotency.table import ClientToken
-        from densefog_plugins.models.jobstore.schema import use_tables
+        from densefog_plugins.models.schema import use_tables
 
         use_tables(app, ClientToken)
 

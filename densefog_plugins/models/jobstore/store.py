@@ -19,9 +19,10 @@ from densefog_core.jobs import FailedJob, Job, JobFilter, JobSearch, JobsFound, 
 from densefog_core.jobs.ends import CANCELLED
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked
+from densefog_plugins.models import schema
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.jobstore import reads as jobreads
-from densefog_plugins.models.jobstore import reclaiming, schema, searching
+from densefog_plugins.models.jobstore import reclaiming, searching
 from densefog_plugins.models.jobstore.endings import Endings
 from densefog_plugins.models.jobstore.outcomes import OutcomeWriter
 from densefog_plugins.models.jobstore.reclaiming import Reclaimer

@@ -49,8 +49,8 @@ def densefog_startup(app: App) -> None:
 
     # The last one is the outermost: it sees what others make of the call.
     app.action_wrappers.append(wrap)
-    from densefog_plugins.models.jobstore.schema import use_tables
     from densefog_plugins.models.operations.table import Operation
+    from densefog_plugins.models.schema import use_tables
 
     use_tables(app, Operation)
 

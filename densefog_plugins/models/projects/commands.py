@@ -71,8 +71,8 @@ def rotate_keys() -> None:
 
 def _prepare() -> None:
     app = get_app()
-    from densefog_plugins.models.jobstore.schema import use_tables
     from densefog_plugins.models.projects.tables import TABLES
+    from densefog_plugins.models.schema import use_tables
 
     use_tables(app, *TABLES)
 

@@ -9,13 +9,13 @@ from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_plugins.models.jobstore.schema import use_tables
 from densefog_plugins.models.projects import actions
 from densefog_plugins.models.projects.authentication import Authenticator, key_state
 from densefog_plugins.models.projects.readers import readable
 from densefog_plugins.models.projects.rotation import check_secrets
 from densefog_plugins.models.projects.sealer import sealer
 from densefog_plugins.models.projects.tables import TABLES
+from densefog_plugins.models.schema import use_tables
 
 
 class Projects:

@@ -6,9 +6,9 @@ from densefog_core import hookimpl
 from densefog_core.actions.handlers import ActionRegistry
 from densefog_core.app import App
 from densefog_core.config import Config
-from densefog_plugins.models.jobstore.schema import use_tables
 from densefog_plugins.models.quotas import actions
 from densefog_plugins.models.quotas.table import Quota
+from densefog_plugins.models.schema import use_tables
 
 
 class Quotas:

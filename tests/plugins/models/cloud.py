@@ -13,9 +13,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import densefog_plugins.models
 from densefog_core.ids import new_id
 from densefog_core.testing import TestApp, make_app
+from densefog_plugins.models import schema
 from densefog_plugins.models.base import Own as Densefogs
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.jobstore import schema
 from densefog_plugins.models.resource import ResourceMixin, Timestamps
 from densefog_plugins.models.sessions import close_session, transaction
 

@@ -9,7 +9,7 @@ import pytest
 
 from densefog_core.current import set_current_app
 from densefog_core.testing import TestApp
-from densefog_plugins.models.jobstore import schema
+from densefog_plugins.models import schema
 from tests.databases import EVERY_KIND, new_database
 from tests.plugins.models.cloud import cloud, empty
 

@@ -18,8 +18,8 @@ from densefog_core.testing import TestApp, make_app
 from densefog_plugins.models import projects, quotas
 from densefog_plugins.models.base import Base, Own
 from densefog_plugins.models.database.database import database
-from densefog_plugins.models.jobstore.schema import wanted
 from densefog_plugins.models.quotas import consume_quota
+from densefog_plugins.models.schema import wanted
 from densefog_plugins.models.sessions import close_session
 from tests.plugins.models.test_foreign_tables import FIRST, make_table
 

@@ -10,8 +10,8 @@ from sqlalchemy.schema import CreateIndex
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
 from densefog_plugins.models.base import COPIED, Base, Own
+from densefog_plugins.models.comparing import Differences, differences
 from densefog_plugins.models.database.database import Database, database
-from densefog_plugins.models.jobstore.comparing import Differences, differences
 from densefog_plugins.models.jobstore.table import indexes, job
 
 REMEDY = "run: densefog db init"
