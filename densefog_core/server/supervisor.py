@@ -241,7 +241,8 @@ class _Supervisor:
     def _on_death(self, child: Child, pid: int, code: int, now: float) -> None:
         if self._stopping or child in self._leaving:
             self._log.info("process %d (pid %d) ended: %s", child.index, pid, reason(code))
-            if self._stopping and code not in (0, -signal.SIGTERM):
+            # A restart that failed is no failed stop.
+            if self._stopping and child in self._children and code not in (0, -signal.SIGTERM):
                 self._status = self._status or 1
         elif child in self._successors:
             self._log.error("process %d (pid %d) cannot start: %s", child.index, pid, reason(code))
