@@ -10,6 +10,7 @@ import pytest
 from densefog_core import action
 from densefog_core.errors import DBLockTimeoutError
 from densefog_core.jobs import JobFilter
+from densefog_core.logs import JSONFormatter
 from densefog_core.testing import TestApp
 from densefog_plugins.models import session, transaction
 from densefog_plugins.models.batches import batch
@@ -102,6 +103,7 @@ def test_an_id_that_is_named_twice_is_one(app: TestApp) -> None:
 
 
 def test_a_programming_error_is_a_failure_whose_text_stays_here(app: TestApp, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log: it is the operator's."""
     good, bad = sorted(add(2))
 
     def step(disk_id: str) -> None:
@@ -116,7 +118,7 @@ def test_a_programming_error_is_a_failure_whose_text_stays_here(app: TestApp, ca
     assert reply["retCode"] == 5002
     assert reply["data"]["failures"][0]["retCode"] == 5000
     assert "hunter2" not in str(reply)
-    assert "KeyError" in caplog.text
+    assert "KeyError" in JSONFormatter().format(caplog.records[-1])
 
 
 def test_a_lock_timeout_fails_the_whole_batch(app: TestApp) -> None:
