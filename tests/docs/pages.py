@@ -220,7 +220,13 @@ class Reader:
         """Do as Ctrl-C does."""
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
-            assert self._server.wait(PATIENCE) == 0, self.log()
+            try:
+                code = self._server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                # Python drops a KeyboardInterrupt that comes in a destructor. Press again, as a person would.
+                self._server.send_signal(signal.SIGINT)
+                code = self._server.wait(PATIENCE)
+            assert code == 0, self.log()
             self._server = None
 
     def close(self) -> None:
