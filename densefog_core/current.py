@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -33,17 +32,23 @@ def current_app() -> App:
     return found
 
 
-@contextmanager
-def serving(app: App) -> Iterator[None]:
+class serving:
     """Make ``app`` the current one for the block, in this thread or greenlet alone.
 
     .. versionadded:: 1.0
     """
-    token = _serving.set(app)
-    try:
-        yield
-    finally:
-        _serving.reset(token)
+
+    # No generator: each call comes through here, and one costs a hundredth of it.
+    __slots__ = ("_app", "_token")
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def __enter__(self) -> None:
+        self._token = _serving.set(self._app)
+
+    def __exit__(self, *exc: object) -> None:
+        _serving.reset(self._token)
 
 
 def set_current_app(app: App | None) -> App | None:

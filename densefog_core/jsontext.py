@@ -67,7 +67,9 @@ def loads(body: bytes | str, limits: Limits | None = None) -> Any:  # noqa: ANN4
 
 
 def _may_exceed(body: bytes | str, limits: Limits) -> bool:
-    """Return whether a document has signs enough for more than the limits; most often they stand in no text."""
+    """Return whether a document has signs enough for more than the limits; most often it is not even long enough."""
+    if len(body) <= limits.members and len(body) <= limits.elements:
+        return False
     colon, comma, bracket = (b":", b",", b"[") if isinstance(body, bytes) else (":", ",", "[")
     count: Callable[[Any], int] = body.count
     return count(colon) > limits.members or count(comma) + count(bracket) > limits.elements

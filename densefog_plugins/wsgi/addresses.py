@@ -23,7 +23,9 @@ def called_host(environ: WSGIEnvironment, *, proxied: bool) -> str:
 def called_path(environ: WSGIEnvironment, *, proxied: bool) -> str:
     """Return the whole path: what a trusted proxy cut off, the mount point, and what is left of it here."""
     path: str = environ.get("SCRIPT_NAME", "") + environ["PATH_INFO"]
-    if path != "/" and not path.replace("/", "").isalnum():
+    if path == "/" and not proxied:
+        return path
+    if not path.replace("/", "").isalnum():
         path = quote(path.encode("latin-1"), safe=_PATH)
     if proxied and (prefix := _first(environ.get("HTTP_X_FORWARDED_PREFIX")).rstrip("/")):
         path = prefix + path

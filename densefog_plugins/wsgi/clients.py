@@ -44,7 +44,7 @@ class Proxies:
         It is the last address that is no trusted proxy's: what stands before it, the client may have sent.
         """
         peer: str | None = environ.get("REMOTE_ADDR")
-        if not self.sent(environ):
+        if not peer or not (self._networks and self._trusts(peer)):
             return address_of(peer) or peer if peer else peer
         told = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
         hops = [hop for hop in map(str.strip, told) if hop] or [environ.get("HTTP_X_REAL_IP", "").strip()]
@@ -62,11 +62,15 @@ def address_of(text: str) -> str | None:
         text: ``203.0.113.9``, ``203.0.113.9:5001``, ``2001:DB8:0::1``, ``[2001:db8::1]:5001`` or
             ``::ffff:203.0.113.9``, which a dual stack calls the first one.
     """
-    found = _parsed(text) if len(text) <= LONGEST else None
-    return None if found is None else str(found)
+    return _usual(text) if len(text) <= LONGEST else None
 
 
 @lru_cache(maxsize=4096)
+def _usual(text: str) -> str | None:
+    found = _parsed(text)
+    return None if found is None else str(found)
+
+
 def _parsed(text: str) -> Address | None:
     bare = text
     if text.startswith("["):
