@@ -32,13 +32,21 @@ from densefog_core.plugins.observers import tell
 from densefog_core.plugins.records import PluginRecord
 from densefog_core.plugins.strays import check_settings
 from densefog_core.redact import hiding
-from densefog_core.registry import Registry
+from densefog_core.registry import Gate, Registry, StartUpDict, StartUpList
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
 LAST_NOTICES = 2.0
 
 
 StoreFactory = Callable[["App"], JobStore]
+Mount = Callable[[Any], Callable[..., Iterable[bytes]] | None]
+
+
+#: Attributes that plugins set in ``densefog_startup``, and nobody later.
+_SET_AT_START = frozenset(
+    "pages readers outside origins mounts response_headers action_wrappers security_schemes wake_listeners"
+    " guard key_of key_state".split()
+)
 
 
 class _Core:
@@ -94,6 +102,7 @@ class App:
     def __init__(self, config: Config = CONF) -> None:
         self.config = config
         self.plugins = Plugins(config, hookspecs)
+        self._gate = gate = Gate(self.plugins.owner_of)
         self.actions = ActionRegistry()
         self.jobs = JobRegistry()
         self.errors = ErrorTable()
@@ -104,26 +113,33 @@ class App:
         self.stores: Registry[StoreFactory] = Registry("store")
         self.notifier = Notifier(self)
         self.access_log = logs.AccessLog()
-        self.pages: dict[str, Callable[[Any], Page]] = {"/openapi.json": builtin.openapi_page}
-        self.readers: dict[str, str] = {"/openapi.json": "actions_readers"}
-        self.outside: dict[str, Callable[[Any], Page]] = {}
-        self.origins: list[str] = []
-        self.mounts: dict[str, Callable[[Any], Callable[..., Iterable[bytes]] | None]] = {}
+        self.pages: StartUpDict[Callable[[Any], Page]] = StartUpDict(
+            gate, "page", {"/openapi.json": builtin.openapi_page}
+        )
+        self.readers: StartUpDict[str] = StartUpDict(gate, "readers of page", {"/openapi.json": "actions_readers"})
+        self.outside: StartUpDict[Callable[[Any], Page]] = StartUpDict(gate, "what outsiders read of page")
+        self.origins: StartUpList[str] = StartUpList(gate, "origin")
+        self.mounts: StartUpDict[Mount] = StartUpDict(gate, "mount")
         self.key_state: Callable[[str], KeyState | None] = no_keys
-        self.response_headers: list[HeaderSource] = []
+        self.response_headers: StartUpList[HeaderSource] = StartUpList(gate, "source of response headers")
         self.apis: dict[str, Any] = {}
-        self.action_wrappers: list[Callable[[ActionSpec], ActionSpec]] = []
+        self.action_wrappers: StartUpList[Callable[[ActionSpec], ActionSpec]] = StartUpList(gate, "action wrapper")
         self.guard: str | None = None
         self.key_of: Callable[[Request], str] = lambda request: ""
-        self.security_schemes: dict[str, dict[str, Any]] = {}
+        self.security_schemes: StartUpDict[dict[str, Any]] = StartUpDict(gate, "security scheme")
         self.strict = bool(config.debug)
-        self.wake_listeners: list[Callable[[], None]] = []
+        self.wake_listeners: StartUpList[Callable[[], None]] = StartUpList(gate, "wake listener")
         self.draining = False
         self.drain_deadline: float | None = None
         self.job_specs: dict[str, JobSpec] = {}
         self._store: JobStore | None = None
         self._store_lock = threading.Lock()
         self._started = False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _SET_AT_START:
+            self._gate.check(name)
+        super().__setattr__(name, value)
 
     # -- start-up ------------------------------------------------------------------------------------------
 
@@ -154,9 +170,11 @@ class App:
                 declare_options(self.config, channel)
         check_settings(self.config, self.plugins.records, complete=found is None)
         self.plugins.check()
-        self.job_specs = self.jobs.freeze()
+        loaded = Gate(self.plugins.owner_of)
+        loaded.close()
         for registry in self._registries():
-            registry.freeze()
+            registry.freeze(loaded.check)
+        self.job_specs = dict(self.jobs.items())
         return self
 
     def _registries(self) -> tuple[Registry[Any] | ErrorTable, ...]:
@@ -209,6 +227,7 @@ class App:
                     raise
                 except Exception as exc:
                     raise PluginError(f"{record.found.owner} cannot start: {type(exc).__name__}: {exc}") from exc
+            self._gate.close()
         return self
 
     def shutdown(self) -> None:

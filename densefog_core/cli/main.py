@@ -99,7 +99,7 @@ def actions(ctx: click.Context, undeclared: bool, json_output: bool) -> None:
     A ``-`` as the guard says that nothing which densefog knows of asks who calls.
     """
     if ctx.invoked_subcommand is None:
-        rows = [_action_row(key, spec) for key, spec in sorted(get_app().actions.freeze().items())]
+        rows = [_action_row(key, spec) for key, spec in sorted(get_app().actions.items())]
         if undeclared:
             rows = [row for row in rows if not row["declared"]]
         show(rows, ["api", "action", "effect", "guard", "summary", "owner"], json_output=json_output)

@@ -64,6 +64,7 @@ class ErrorTable:
         self._found: dict[type[BaseException], _Entry | None] = {}
         self._owner = "the application"
         self._frozen = False
+        self._check: Callable[[str, str], None] = lambda what, hook: None
 
     @contextmanager
     def owned_by(self, owner: str) -> Iterator[None]:
@@ -91,8 +92,7 @@ class ErrorTable:
             RegistrationError: the class is registered already, by the one who is named; or start-up is over.
         """
         name = f"{exception.__module__}.{exception.__qualname__}" if isinstance(exception, type) else repr(exception)
-        if self._frozen:
-            raise RegistrationError(f"{self._owner} registers error {name} after start-up; register it in a hook")
+        self._check(f"error {name}", "densefog_register_errors")
         if not (isinstance(exception, type) and issubclass(exception, Exception)):
             raise RegistrationError(f"{self._owner} registers error {name}, which is no exception class")
         if exception in self._entries:
@@ -100,9 +100,9 @@ class ErrorTable:
             raise RegistrationError(f"error {name} is registered twice: by {first} and by {self._owner}; disable one")
         self._entries[exception] = _Entry(code, message, data, self._owner)
 
-    def freeze(self) -> None:
-        """End registration."""
-        self._frozen = True
+    def freeze(self, check: Callable[[str, str], None]) -> None:
+        """End registration; see `Registry.freeze`."""
+        self._frozen, self._check = True, check
 
     def rows(self, packages: Collection[str] = ()) -> list[ErrorRow]:
         """Return every retCode with its name, in order, for documents.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +22,7 @@ from densefog_core.plugins.markers import PREFIX, PROJECT
 from densefog_core.plugins.needs import MissingDependency
 from densefog_core.plugins.records import PluginRecord
 from densefog_core.plugins.validation import validate
-from densefog_core.registry import did_you_mean
+from densefog_core.registry import APPLICATION, did_you_mean
 
 #: Name under which the core takes part in hooks.
 CORE = "densefog_core"
@@ -238,6 +239,12 @@ class Plugins:
                 _logger.warning("%s takes %.0f ms to import; it should import what is heavy when it is called",
                                 record.found.owner, record.import_seconds * 1000)
 
+    def owner_of(self, module: str) -> str:
+        """Return whose code a module is: the plugin that shares most of its dotted name, or the application."""
+        parts = module.split(".")
+        near = max(self.loaded(), key=lambda record: _shared(parts, record.module), default=None)
+        return near.found.owner if near is not None and _shared(parts, near.module) else f"{APPLICATION} ({module})"
+
     def explain(self, name: str) -> str:
         """Return why a plugin called ``name`` is not loaded, as the end of a sentence, or the empty string."""
         return "".join(f"; {record}" for record in self.records if record.name == name and record.state != "loaded")
@@ -246,6 +253,12 @@ class Plugins:
 def _may_be_function(found: Found) -> bool:
     """Return whether the name may be an action's or a job's own: two owners of one are the registry's to refuse."""
     return found.group != PLUGINS and ":" in found.value
+
+
+def _shared(parts: Sequence[str], module: str) -> int:
+    """Return how many parts of two dotted names agree, from the first on."""
+    pairs = zip(parts, module.split("."), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _names(found: Found) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal
 
 from densefog_core.plugins.discovery import PLUGINS, Found
@@ -41,6 +42,13 @@ class PluginRecord:
     def name(self) -> str:
         """The name that ``-p`` and the settings take."""
         return self.found.name
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module that it is, or stands in."""
+        if isinstance(self.plugin, ModuleType):
+            return self.plugin.__name__
+        return str(getattr(self.plugin, "__module__", ""))
 
     @property
     def is_slow(self) -> bool:

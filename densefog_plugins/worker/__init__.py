@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from densefog_core import hookimpl
@@ -33,10 +34,10 @@ def densefog_register_workers(registry: Registry[WorkerFactory]) -> None:
 
 @hookimpl
 def densefog_startup(app: App) -> None:
-    """Tell workers in other processes of this machine when a job was enqueued here."""
-    from densefog_plugins.worker.hints import Sender
+    """Tell workers in this process and in others of this machine when a job was enqueued here."""
+    from densefog_plugins.worker.hints import Sender, wake_own
 
-    app.wake_listeners.append(Sender(app.config).send)
+    app.wake_listeners += (partial(wake_own, app), Sender(app.config).send)
 
 
 def make_worker(app: App) -> Worker:

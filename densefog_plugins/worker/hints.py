@@ -11,14 +11,35 @@ import os
 import socket
 import stat
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from densefog_core.config import Config
 from densefog_core.redact import redact_text
 
+if TYPE_CHECKING:
+    from densefog_core.app import App
+
 #: What makes a database another one. A password is taken out: a folder's name must not be something to guess it by.
 _SETTINGS = ("store", "db_url", "db_host", "db_port", "db_database")
+
+
+#: What wakes the workers that run in this process, by application.
+_wakes: WeakKeyDictionary[App, list[Callable[[], None]]] = WeakKeyDictionary()
+
+
+def wakes(app: App) -> list[Callable[[], None]]:
+    """Return what wakes the workers of an application in this process; each adds itself while it runs."""
+    return _wakes.setdefault(app, [])
+
+
+def wake_own(app: App) -> None:
+    """Wake the workers of an application in this process."""
+    for wake in wakes(app):
+        wake()
 
 
 def folder(config: Config) -> Path:

@@ -27,7 +27,7 @@ from densefog_plugins.worker import machine
 from densefog_plugins.worker.book import Book
 from densefog_plugins.worker.claims import Claims
 from densefog_plugins.worker.heartbeat import Heartbeat
-from densefog_plugins.worker.hints import Listener
+from densefog_plugins.worker.hints import Listener, wakes
 from densefog_plugins.worker.tries import Tries, Try
 from densefog_plugins.worker.upkeep import Upkeep
 from densefog_plugins.worker.watchdog import Watchdog
@@ -91,7 +91,7 @@ class GeventWorker:
         self._waker = gevent.get_hub().loop.async_()
         self._waker.start(self._wake.set)
         self._waker.ref = False
-        self._app.wake_listeners.append(self.wake)
+        wakes(self._app).append(self.wake)
         listener = self._listen()
         self._book.open()
         heartbeat = Heartbeat(self._app.store, self._tries, self._lease, self._failed)
@@ -104,7 +104,7 @@ class GeventWorker:
             self._work()
             self._drain()
         finally:
-            self._app.wake_listeners.remove(self.wake)
+            wakes(self._app).remove(self.wake)
             gevent.killall(helpers)
             self._watchdog.stop()
             heartbeat.stop()

@@ -42,7 +42,7 @@ class Application:
         self.api = api
         self._limit = api.app.config.wsgi_body_limit
         self._mapped = api.app.config.http_status == "map"
-        self._more_headers = api.app.response_headers
+        self._more_headers = tuple(api.app.response_headers)
         self._hosts = api.hosts
         self._mounts = {prefix: made for prefix, make in api.app.mounts.items() if (made := make(api)) is not None}
         self._proxies = Proxies(api.app.config.trusted_proxies)

@@ -9,6 +9,7 @@ import pytest
 from densefog_core.actions import Request
 from densefog_core.actions.handlers import ActionRegistry, action, make_spec
 from densefog_core.errors import RegistrationError
+from densefog_core.registry import Gate
 from densefog_core.testing import make_app
 
 
@@ -157,7 +158,7 @@ def test_an_action_is_replaced_in_the_api_it_names_only():
     registry = ActionRegistry()
     registry.add("Act", lambda: 1, api=["public", "manage"])
     registry.replace("Act", lambda: 2, api="manage")
-    registry.freeze()
+    registry.freeze(Gate().check)
     assert [registry.of(api)["Act"].call(None) for api in ("public", "manage")] == [1, 2]
 
 

@@ -14,6 +14,7 @@ from densefog_core.errors import (
     project_error,
 )
 from densefog_core.errors.table import stack
+from densefog_core.registry import Gate
 
 
 @pytest.fixture
@@ -154,7 +155,9 @@ def test_only_exception_classes_can_be_registered(table, what):
 
 
 def test_registration_ends_at_start_up(table):
-    table.freeze()
+    gate = Gate()
+    gate.close()
+    table.freeze(gate.check)
     with pytest.raises(RegistrationError, match="after start-up"):
         table.add(ProviderDown, 5001)
 

@@ -37,7 +37,7 @@ def densefog_startup(app: App) -> None:
 
     # The innermost: what others do with a call, they do with each time that it is sent.
     app.action_wrappers.insert(0, wrap)
-    if any(spec.idempotent for spec in app.actions.freeze().values()):
+    if any(spec.idempotent for _, spec in app.actions.items()):
         from densefog_plugins.models.idempotency.table import ClientToken
         from densefog_plugins.models.schema import use_tables
 

@@ -60,7 +60,7 @@ def _is_used(app: App) -> bool:
 
     densefog's own actions do not count: every application has them, and many have no table for it.
     """
-    marked = [key for key, spec in app.actions.freeze().items() if spec.operation is not None]
+    marked = [key for key, spec in app.actions.items() if spec.operation is not None]
     asked = any(f" of {HOME} " not in app.actions.owner(key) for key in marked)
     return asked or (bool(marked) and (app.guard is not None or bool(app.mounts)))
 

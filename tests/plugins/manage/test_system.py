@@ -32,7 +32,7 @@ def test_an_unknown_channel_is_refused(ops: Ops) -> None:
 
 def test_every_action_declares_its_effect(ops: Ops) -> None:
     """So that a plan, a policy and a client can rely on it."""
-    assert [spec.name for spec in ops.app.actions.freeze().values() if not spec.effect_known] == []
+    assert [spec.name for _, spec in ops.app.actions.items() if not spec.effect_known] == []
 
 
 def test_a_notice_cannot_be_planned(ops: Ops) -> None:

@@ -142,7 +142,7 @@ def test_a_partial_success_with_only_a_job_commits(app: TestApp) -> None:
 
 def test_a_job_is_enqueued_with_the_rows_or_not_at_all(app: TestApp) -> None:
     woken = []
-    app.wake_listeners[:] = [lambda: woken.append(1)]
+    app.store.on_enqueued = lambda: woken.append(1)
     with pytest.raises(ValueError), transaction():
         lost = enqueue("Sweep")
         raise ValueError
