@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 import densefog
@@ -38,6 +39,35 @@ def test_import_linter_holds_the_rules_of_import():
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def in_circles(*, readers: bool) -> set[str]:
+    """Return the modules that stand in a circle of imports, or between two.
+
+    Args:
+        readers: count what stands below ``TYPE_CHECKING``, too: whoever reads a module follows it.
+    """
+    packages = "densefog_core", "densefog_plugins", "densefog"
+    graph = grimp.build_graph(*packages, exclude_type_checking_imports=not readers, cache_dir=None)
+    left = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    while True:
+        imported = set().union(*left.values())
+        kept = {module: imports & set(left) for module, imports in left.items() if module in imported}
+        kept = {module: imports for module, imports in kept.items() if imports}
+        if kept == left:
+            return set(left)
+        left = kept
+
+
+def test_no_circle_at_run_time() -> None:
+    """Nothing needs an import inside a function because of the order of imports."""
+    assert in_circles(readers=False) == set()
+
+
+def test_only_the_app_and_its_hooks_are_a_circle() -> None:
+    """The hooks are about the App, which calls them; the sender of notices stands in it until it is a plugin."""
+    sender = {"densefog_core.notify", "densefog_core.notify_durable"}
+    assert in_circles(readers=True) == {"densefog_core.app", "densefog_core.hookspecs", *sender}
 
 
 def test_the_names_that_users_import_are_there():

@@ -142,7 +142,7 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
     if why := wrong("try_max", spec.try_max) or wrong("try_period", spec.try_period) or timeout:
         raise RegistrationError(f"job {name!r}: {why}")
     if spec.every is not None:
-        parse(spec)
+        parse(name, spec.every)
     return spec
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from densefog_core.errors import RegistrationError
 from densefog_core.jobs.records import MAX_SECONDS, utcnow
-
-if TYPE_CHECKING:
-    from densefog_core.jobs.handlers import JobSpec
 
 _TIME = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -56,40 +53,44 @@ class Cron:
         return slot
 
 
-def parse(spec: JobSpec) -> Schedule:
+def parse(action: str, every: str | None) -> Schedule:
     """Return the schedule that a job's ``every`` describes.
+
+    Args:
+        action: the job's name, for messages.
+        every: see `JobSpec`.
 
     Raises:
         RegistrationError: it is neither a time nor a cron line, never comes, is random, or cron lines need a package.
     """
-    text = str(spec.every).strip()
+    text = str(every).strip()
     if found := _TIME.fullmatch(text):
         seconds = int(found[1]) * _UNITS[found[2]]
         if seconds > MAX_SECONDS:
-            raise _refused(spec, f"is more than {MAX_SECONDS // 86_400} days")
+            raise _refused(action, every, f"is more than {MAX_SECONDS // 86_400} days")
         if seconds:
             return Every(seconds)
     if " " in text:
-        return _cron(spec, text)
-    raise _refused(spec, "is no time such as 5m and no cron line")
+        return _cron(action, text)
+    raise _refused(action, every, "is no time such as 5m and no cron line")
 
 
-def _cron(spec: JobSpec, text: str) -> Schedule:
+def _cron(action: str, text: str) -> Schedule:
     try:
         from croniter import croniter
     except ImportError:
         raise RegistrationError(
-            f"job {spec.action!r}: a cron line needs the package croniter: pip install 'densefog[cron]'"
+            f"job {action!r}: a cron line needs the package croniter: pip install 'densefog[cron]'"
         ) from None
     if not croniter.is_valid(text):
-        raise _refused(spec, "is no time such as 5m and no cron line")
+        raise _refused(action, text, "is no time such as 5m and no cron line")
     if _RANDOM.search(text):
-        raise _refused(spec, "is random, so that no two workers would agree on it")
+        raise _refused(action, text, "is random, so that no two workers would agree on it")
     schedule = Cron(text)
     if schedule.after(utcnow()) == datetime.max:
-        raise _refused(spec, "never comes")
+        raise _refused(action, text, "never comes")
     return schedule
 
 
-def _refused(spec: JobSpec, why: str) -> RegistrationError:
-    return RegistrationError(f"job {spec.action!r}: every={spec.every!r} {why}")
+def _refused(action: str, every: str | None, why: str) -> RegistrationError:
+    return RegistrationError(f"job {action!r}: every={every!r} {why}")

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,11 +16,10 @@ from markupsafe import Markup
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
+from densefog_core.app import App
 from densefog_plugins.console import statics
-from densefog_plugins.console.sessions import Session
-
-if TYPE_CHECKING:
-    from densefog_plugins.console.site import Site
+from densefog_plugins.console.calls import Caller
+from densefog_plugins.console.sessions import Attempts, Session, Sessions
 
 #: Text of an error that a table shows.
 SHORT = 120
@@ -94,6 +93,19 @@ def _environment() -> Environment:
 TEMPLATES = _environment()
 
 
+class ConsoleSite(Protocol):
+    """What a page uses of the console; see `site.Site`."""
+
+    app: App
+    manage: str
+    sessions: Sessions
+    attempts: Attempts
+    is_open: bool
+
+    def caller(self, session: Session) -> Caller:
+        """Return what calls actions as the operator of a session."""
+
+
 class Visit:
     """One request of an operator.
 
@@ -104,7 +116,7 @@ class Visit:
         name: the page's name, for the navigation.
     """
 
-    def __init__(self, site: Site, request: Request, session: Session, name: str = "") -> None:
+    def __init__(self, site: ConsoleSite, request: Request, session: Session, name: str = "") -> None:
         self.site, self.request, self.session, self.name = site, request, session, name
         self.base = f"{request.script_root}/console/"
         self.caller = site.caller(session)

@@ -28,7 +28,7 @@ class Calendar:
 
     def __init__(self, specs: Mapping[str, JobSpec], now: datetime) -> None:
         self._specs = specs
-        self._schedules = {name: parse(spec) for name, spec in specs.items() if spec.every is not None}
+        self._schedules = {name: parse(name, spec.every) for name, spec in specs.items() if spec.every is not None}
         self._seen = now - LOOK_BACK
 
     def __bool__(self) -> bool:

@@ -30,9 +30,8 @@ PLUGINS = {
 PROGRAMS = {
     "auth": "import cryptography.fernet, http_message_signatures",
     "cron": """if True:
-        from densefog_core.jobs import make_spec
-        from densefog_plugins.worker.schedules import parse
-        print(parse(make_spec("Clean", lambda: None, {"every": "0 3 * * *"})))
+        from densefog_core.jobs.schedules import parse
+        print(parse("Clean", "0 3 * * *"))
     """,
     "jsonschema": """if True:
         from densefog_core.actions.handlers import make_spec

@@ -22,7 +22,7 @@ def specs(**every: str | None) -> Mapping[str, JobSpec]:
 
 
 def after(every: str, moment: datetime = NOON) -> datetime:
-    return parse(specs(Tick=every)["Tick"]).after(moment)
+    return parse("Tick", every).after(moment)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_slots_follow_the_clock(every: str, expected: datetime) -> None:
 @pytest.mark.parametrize("every", ["", "5", "m", "0s", "-5m", "5 m", "5m 3s", "* * * *", "61 * * * *", "soon"])
 def test_what_is_no_schedule_is_refused_by_name(every: str) -> None:
     with pytest.raises(RegistrationError, match=r"job 'Tick': every=.* is no time such as 5m and no cron line"):
-        parse(specs(Tick=every)["Tick"])
+        parse("Tick", every)
 
 
 @pytest.mark.parametrize(
