@@ -128,6 +128,9 @@ class StartUpList(MutableSequence[T]):
         self._gate.check(f"a {self._kind}")
         del self._values[index]
 
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._values)
+
     def insert(self, index: int, value: T) -> None:
         """Add a value before the one at ``index``."""
         self._gate.check(f"a {self._kind}")
