@@ -98,8 +98,11 @@ def register(
         )
         jobs, total = store().page(which)
         page = {"limit": params.limit, "offset": params.offset, "total": total}
-        raw = request.api == "manage"
-        return {**page, "jobSet": [job_row(job, raw=raw) for job in jobs]}
+        if request.api != "manage":
+            return {**page, "jobSet": [job_row(job) for job in jobs]}
+        steps = store().steps.read([job.id for job in jobs]) if jobs else {}
+        more = {job_id: {"steps": [step.row() for step in done]} for job_id, done in steps.items()}
+        return {**page, "jobSet": [{**job_row(job, raw=True), **more.get(job.id, {})} for job in jobs]}
 
     def describe_actions(params: DescribeActions) -> dict[str, Any]:
         """List the actions of this API by name, with the JSON Schemas of their parameters and results."""

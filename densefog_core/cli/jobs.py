@@ -59,25 +59,36 @@ def _row(job: Job) -> dict[str, Any]:
 @as_json
 def show_job(job_id: str, json_output: bool) -> None:
     """Show everything about one job."""
-    job = get_app().store.get(job_id)
+    store = get_app().store
+    job = store.get(job_id)
     if job is None:
         raise click.ClickException(f"there is no job {job_id}")
-    show_one({**job_row(job, raw=True), "params": job.params, "tryPeriod": job.try_period}, json_output=json_output)
+    more = {"params": job.params, "tryPeriod": job.try_period}
+    if steps := store.steps.read([job_id]).get(job_id):
+        more["steps"] = [{**step.row(), "value": step.value} for step in steps]
+    show_one({**job_row(job, raw=True), **more}, json_output=json_output)
 
 
 @jobs.command()
 @click.argument("job_ids", nargs=-1)
 @click.option("--failed", "action", metavar="ACTION", help="All failed jobs of this action.")
-def retry(job_ids: tuple[str, ...], action: str | None) -> None:
-    """Put ended jobs back to pending, due now, with one more try.
+@click.option("--from-step", "step", metavar="NAME", help="Forget this step of the job and those after it.")
+def retry(job_ids: tuple[str, ...], action: str | None, step: str | None) -> None:
+    """Put ended jobs back to pending, due now, with one more try, which goes on behind the steps that are done.
 
     Jobs whose params had secrets are left alone: these are not stored any more.
     """
     store = get_app().store
+    if step is not None:
+        if action is not None or len(job_ids) != 1:
+            raise click.UsageError("--from-step takes one job")
+        names = [one.name for one in store.steps.read(job_ids).get(job_ids[0], ())]
+        if step not in names:
+            raise click.ClickException(f"{job_ids[0]} has no step {step!r}; done are: {', '.join(names) or 'none'}")
     ids = list(job_ids)
     if action is not None:
         ids += _all_ids(JobFilter(status=["error"], action=action, limit=BATCH, reverse=False))
-    retried = [one for batch in _batches(_given(ids)) for one in store.retry(batch)]
+    retried = [one for batch in _batches(_given(ids)) for one in store.retry(batch, step)]
     _report("retried", ids, retried, "unknown, not ended, or with secrets that are not stored any more")
 
 

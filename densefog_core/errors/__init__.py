@@ -22,6 +22,7 @@ from densefog_core.errors.base import (
     RegistrationError,
     ServerInternalError,
     StartupError,
+    StepRefused,
     UnknownAction,
     ValidationError,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "RegistrationError",
     "ServerInternalError",
     "StartupError",
+    "StepRefused",
     "UnknownAction",
     "ValidationError",
     "http_status",

@@ -149,6 +149,10 @@ class JobRefused(BaseJobException):
     """A job cannot be enqueued; nothing was written."""
 
 
+class StepRefused(BaseJobException):
+    """A step of a job cannot be done or kept: its name was used before, or its value cannot be stored."""
+
+
 class DBLockTimeoutError(ServerInternalError):
     """A row lock was not to be had in time."""
 

@@ -16,6 +16,7 @@ from densefog_core.errors.base import (
     JobNotFound,
     JobRefused,
     ServerInternalError,
+    StepRefused,
     UnknownAction,
     ValidationError,
 )
@@ -165,6 +166,7 @@ __all__ = [
     "ResourceNotBelongsToProject",
     "ResourceNotFound",
     "ServerInternalError",
+    "StepRefused",
     "UnknownAction",
     "ValidationError",
     "WaitObjectInterrupt",

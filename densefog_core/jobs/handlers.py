@@ -53,6 +53,11 @@ class JobSpec:
     on_last_failure: Callable[[Job], object] | None = None
     every: str | None = None
 
+    @property
+    def takes_job(self) -> bool:
+        """Whether the handler asks for ``job``, so that it may keep steps."""
+        return any(one.name == "job" or one.kind is one.VAR_KEYWORD for one in open_parameters(self.handler))
+
     def delay(self, job: Job) -> float:
         """Return the seconds between the failed try that ``job`` records and the next one, at most ten years.
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome, Sighting
 from densefog_core.jobs.searches import CAP, LOOK, FailedJob, JobSearch, JobsFound
+
+if TYPE_CHECKING:
+    from densefog_core.flow.steps import StepStore
 
 
 class JobStore(Protocol):
@@ -22,6 +25,10 @@ class JobStore(Protocol):
     #: transaction that ends it, so that what it writes and the job's row commit together or not at all. What one raises
     #: is logged, and undone alone.
     last_failures: Mapping[str, Callable[[Job], object]]
+
+    @property
+    def steps(self) -> StepStore:
+        """Where the steps of jobs are; they go with their jobs in `prune`."""
 
     def init(self) -> list[str]:
         """Create what is missing and say in a line each what was done."""
@@ -127,10 +134,15 @@ class JobStore(Protocol):
     def failures(self, look: int = LOOK) -> Sequence[FailedJob]:
         """Return the newest ``look`` failed jobs, the latest ``run_at`` first."""
 
-    def retry(self, job_ids: Sequence[str]) -> list[str]:
+    def retry(self, job_ids: Sequence[str], from_step: str | None = None) -> list[str]:
         """Put ended jobs back to pending, due now, with one more try allowed; return the ids it did that for.
 
         Jobs whose params had secrets are left alone: what is stored would hand the mask to the handler as the secret.
+
+        Args:
+            job_ids: which.
+            from_step: a step that is forgotten in the same transaction, with those after it; a job that has none of
+                this name keeps its steps.
         """
 
     def cancel(self, job_ids: Sequence[str]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,8 +13,18 @@ from densefog_core.jobs.records import MAX_TEXT, Job
 from densefog_core.redact import redact
 
 
+class JobSteps(Protocol):
+    """The steps of one try; see `densefog_core.flow`."""
+
+    def run(self, name: str, function: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """See `RunningJob.step`."""
+
+
 class JobControl(Protocol):
     """What a worker lends to the handlers that it runs."""
+
+    def steps(self, job: Job) -> JobSteps:
+        """Return the steps of a try that begins."""
 
     def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
         """Store progress under the fence; raise LeaseLost when the job is not this try's any more."""
@@ -38,6 +49,7 @@ class RunningJob(Scope):
         self.context_id = job.id[-4:]
         self.project_id = job.project_id
         self._control = control
+        self._steps: JobSteps | None = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - forwards to the record
         return getattr(self.job, name)
@@ -50,6 +62,26 @@ class RunningJob(Scope):
             TypeError, ValueError: it is not JSON.
         """
         self._control.progress(self.job, storable(value))
+
+    def step(self, name: str, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the function returns, as JSON
+        """Return what ``function`` returns, which is kept with the job: a later try does not call it again.
+
+        Within a `transaction` the step is kept with what that commits. What the function did and could not keep, since
+        the process was killed between both, is done again.
+
+        Args:
+            name: of the step, at most 200 characters, once in each try.
+            function: does it, and returns JSON of at most 65,535 bytes without secrets.
+
+        Raises:
+            LeaseLost: another worker has taken the job over; nothing is kept.
+            StepRefused: the name was used before in this try, or the value cannot be kept.
+
+        .. versionadded:: 1.0
+        """
+        if self._steps is None:
+            self._steps = self._control.steps(self.job)
+        return self._steps.run(name, function)
 
     def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` without blocking other jobs; interrupted by timeout, cancel and shutdown.

@@ -11,25 +11,13 @@ from densefog_core.actions.records import Call
 from densefog_core.app import App
 from densefog_core.config import Config
 from densefog_core.current import serving, set_current_app
+from densefog_core.flow.control import StoreControl
 from densefog_core.jobs import Job, JobEvent, JobFilter, run_job
 from densefog_core.notices.records import TOPICS
 from densefog_core.notify import Notification
 from densefog_core.plugins.markers import hookimpl
 from densefog_core.server.api import Api
 from densefog_core.testing.store import MemoryStore
-
-
-class _InlineControl:
-    """Runs handlers in this thread; waiting takes no longer than it says."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
-        self._app.store.progress(job.lease, value)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 class TestApi(Api):
@@ -81,7 +69,8 @@ class TestApp(App):
 
     def _run_job(self, job: Job) -> None:
         self.emit(JobEvent("started", job))
-        outcome = run_job(self.job_specs[job.action], self.call_job, job, _InlineControl(self), self.told)
+        control = StoreControl(self.store, time.sleep)
+        outcome = run_job(self.job_specs[job.action], self.call_job, job, control, self.told)
         if self.store.finish([outcome])[0]:
             kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
             self.emit(JobEvent(kind, job, outcome.error, outcome.exception))

@@ -27,6 +27,7 @@ from densefog_core.jobs.causes import MAX_LINE
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked, redact
+from densefog_core.testing.flow import MemorySteps
 
 ENDED = ("finished", "error")
 #: The status of the row that an outcome leaves.
@@ -70,6 +71,7 @@ class MemoryStore:
         self._clock = clock
         self._names: dict[str, str] = {}
         self._lock = threading.RLock()
+        self.steps = MemorySteps(self._holds, clock)
 
     def init(self) -> list[str]:
         """There is nothing to create."""
@@ -218,13 +220,16 @@ class MemoryStore:
         there = sorted(self._in(which.status), key=_place, reverse=True)
         return [job for job in there if which.after is None or _place(job) < which.after]
 
-    def retry(self, job_ids: Sequence[str]) -> list[str]:
+    def retry(self, job_ids: Sequence[str], from_step: str | None = None) -> list[str]:
         """Put ended jobs back to pending; see `densefog_core.jobs.JobStore.retry`."""
         changed = [
             self._put(job, status="pending", error="", run_at=self._clock(), try_max=max(job.try_max, job.trys + 1))
             for job in self._named(job_ids, *ENDED)
             if not is_masked(job.params)
         ]
+        if from_step is not None:
+            for job in changed:
+                self.steps.forget(job.id, from_step)
         return self._woken(changed)
 
     def run_now(self, job_ids: Sequence[str]) -> list[str]:
@@ -258,6 +263,7 @@ class MemoryStore:
         for job_id in old:
             del self.jobs[job_id]
             self._names.pop(job_id, None)
+            self.steps.forget(job_id)
         return len(old)
 
     def close(self) -> None:

@@ -30,11 +30,13 @@ class DescribeJob(Struct, kw_only=True):
 
 def describe_job(params: DescribeJob) -> dict[str, Any]:
     """Show everything about one job: its row with its own error, and its params without secrets."""
-    job = current_app().store.get(params.job_id)
+    store = current_app().store
+    job = store.get(params.job_id)
     if job is None:
         raise JobNotFound(params.job_id)
+    steps = [{**step.row(), "value": step.value} for step in store.steps.read([job.id]).get(job.id, ())]
     more = {"params": redact(job.params), "hasSecrets": is_masked(job.params), "tryPeriod": job.try_period}
-    return {**operator_row(job), **more}
+    return {**operator_row(job), **more, "steps": steps}
 
 
 def operator_row(job: Job) -> dict[str, Any]:

@@ -86,10 +86,11 @@ def make_store(app: App) -> JobStore:
 
 @hookimpl
 def densefog_tables() -> Iterable[Any]:
-    """Return the job table."""
+    """Return the job table, and those of what jobs may use."""
+    from densefog_plugins.models.flow import tables
     from densefog_plugins.models.jobstore.table import job
 
-    return [job]
+    return [job, *tables()]
 
 
 @hookimpl
@@ -100,7 +101,10 @@ def densefog_startup(app: App) -> None:
 
     app.action_wrappers.insert(0, reading)
     if app.config.store == "models":
+        from densefog_plugins.models.flow import use
+
         app.action_wrappers.append(plannable)
+        use(app)
 
 
 @hookimpl

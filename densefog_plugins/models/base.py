@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import DateTime, String, Table
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeEngine
 
 #: What `Table.info` says of a copy, and `Index.info` of the databases that an index is for.
 COPIED, DIALECTS = "densefog_copied", "densefog_dialects"
+#: What `Table.info` says of rows that go with the job in their column ``job_id``, and of a table without which a
+#: service runs all the same: what cannot be done then.
+OF_JOB, WITHOUT = "densefog_of_job", "densefog_without"
 
 
 class Base(DeclarativeBase):
@@ -21,6 +27,20 @@ class Base(DeclarativeBase):
 
 class Own(DeclarativeBase):
     """Base of densefog's own tables; apart from `Base`, so that an application may have a ``project`` of its own."""
+
+
+class Precise(DateTime):
+    """A time with microseconds, which MySQL cuts off otherwise."""
+
+
+@compiles(Precise, "mysql", "mariadb")
+def _precise_in_mysql(*_: Any, **__: Any) -> str:  # noqa: ANN401
+    return "DATETIME(6)"
+
+
+def exact(length: int) -> TypeEngine[str]:
+    """Return the type of a text that is compared character by character, in keys too."""
+    return String(length).with_variant(String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
 def show_to_migrations(tables: Iterable[Table], dialect: str) -> None:

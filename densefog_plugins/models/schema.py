@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex
 
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
-from densefog_plugins.models.base import COPIED, Base, Own
+from densefog_plugins.models.base import COPIED, WITHOUT, Base, Own
 from densefog_plugins.models.comparing import Differences, differences
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.jobstore.table import indexes, job
@@ -25,6 +25,15 @@ def use_tables(app: App, *models: type[Own]) -> None:
     found.used.update({model.__tablename__: Own.metadata.tables[model.__tablename__] for model in models})
     if found.embedded:
         create(found)
+
+
+def is_there(found: Database, table: Table) -> bool:
+    """Return whether one of densefog's own tables is in use and in the database; one that was there stays."""
+    if table.name in found.used and table.name not in found.there:
+        with found.engine.connect().execution_options(read_only=True) as connection:
+            if inspect(connection).has_table(table.name):
+                found.there.add(table.name)
+    return table.name in found.there
 
 
 def wanted(found: Database) -> list[Table]:
@@ -70,7 +79,7 @@ def check(found: Database) -> list[str]:
         with found.engine.connect().execution_options(read_only=True) as connection:
             inspector = inspect(connection)
             tables = set(inspector.get_table_names())
-            missing = sorted(table.name for table in wanted(found) if table.name not in tables)
+            missing = {table.name: table.info.get(WITHOUT) for table in wanted(found) if table.name not in tables}
             unlike = _compare(inspector, found, tables)
             usable = job.name in unlike and not unlike[job.name].fatal
             indexless = missing_indexes(connection) if usable else []
@@ -79,12 +88,13 @@ def check(found: Database) -> list[str]:
         if not found.is_database_error(exc):
             raise
         raise ConfigError(f"database {found.shown_url} cannot be used: {found.reason(exc)}") from exc
-    if missing:
-        raise ConfigError(f"database {found.shown_url} has no table {', '.join(missing)}; {REMEDY}")
+    if needed := sorted(name for name, without in missing.items() if without is None):
+        raise ConfigError(f"database {found.shown_url} has no table {', '.join(needed)}; {REMEDY}")
     if fatal := [line for one in unlike.values() for line in one.fatal]:
         raise ConfigError("\n".join(f"database {found.shown_url}: {line}" for line in fatal))
     _try_claim(found)
     warnings = [line for one in unlike.values() for line in one.warnings]
+    warnings += [f"there is no table {name}: {without}; {REMEDY}" for name, without in sorted(missing.items())]
     warnings += [
         f"table {job.name} has no index {index.name}; claiming jobs reads the whole table. Create it, or {REMEDY}: "
         + " ".join(str(CreateIndex(index).compile(found.engine)).split())

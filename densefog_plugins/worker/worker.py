@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 
 from densefog_core.current import serving
+from densefog_core.flow.control import StoreControl
 from densefog_core.jobs import (
     Job,
     JobEvent,
@@ -72,6 +73,7 @@ class GeventWorker:
         self._outcomes: list[tuple[Try, Outcome]] = []
         self._wake = Event()
         self._claims = Claims(app.store, self._lease)
+        self._control = StoreControl(app.store, gevent.sleep)
         self._upkeep = Upkeep(app, self._through_outages, self._wake.set, self._tries.leases)
         # The one thing of gevent that other threads may touch; it sets the event in the loop.
         self._waker: Any = None
@@ -251,7 +253,8 @@ class GeventWorker:
         timer = gevent.Timeout.start_new(one.timeout, JobTimeout(f"timed out after {one.timeout:g} s"))
         try:
             with serving(self._app):
-                return run_job(self._app.job_specs[one.job.action], self._app.call_job, one.job, self, self._app.told)
+                spec = self._app.job_specs[one.job.action]
+                return run_job(spec, self._app.call_job, one.job, self._control, self._app.told)
         finally:
             timer.close()
 
@@ -264,15 +267,6 @@ class GeventWorker:
 
     def _failed(self, one: Try, exc: BaseException) -> Outcome:
         return failure(self._app.job_specs[one.job.action], one.job, exc, self._app.told(exc))
-
-    def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
-        """See `densefog_core.jobs.JobControl.progress`."""
-        if not self._app.store.progress(job.lease, value):
-            raise LeaseLost("the job was cancelled, or taken over by another worker")
-
-    def sleep(self, seconds: float) -> None:
-        """See `densefog_core.jobs.JobControl.sleep`."""
-        gevent.sleep(seconds)
 
     # -- outcomes ------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, and_, case, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, case, delete, exists, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,9 @@ from densefog_core.jobs.ends import CANCELLED
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked
 from densefog_plugins.models import schema
+from densefog_plugins.models.base import OF_JOB
 from densefog_plugins.models.database.database import Database, database
+from densefog_plugins.models.flow import steps as jobsteps
 from densefog_plugins.models.jobstore import reads as jobreads
 from densefog_plugins.models.jobstore import reclaiming, searching
 from densefog_plugins.models.jobstore.endings import Endings
@@ -46,6 +48,7 @@ class SQLJobStore:
     Attributes:
         on_enqueued: called after jobs that are due were committed.
         last_failures: what is called, by action, in the transaction that ends a job as an error.
+        steps: of the jobs.
     """
 
     def __init__(self, app: App) -> None:
@@ -55,6 +58,7 @@ class SQLJobStore:
         self._endings = Endings(self._database, lambda: self.last_failures)
         self._outcomes = OutcomeWriter(self._database, self._endings)
         self._reclaimer = Reclaimer(self._dialect, self._endings.call_last_failure)
+        self.steps = jobsteps.SQLSteps(self._database)
         # Whether the last claim found nothing.
         self._idle = False
         self.on_enqueued: Callable[[], None] = lambda: None
@@ -244,12 +248,17 @@ class SQLJobStore:
 
     # -- steering ------------------------------------------------------------------------------------------
 
-    def retry(self, job_ids: Sequence[str]) -> list[str]:
+    def retry(self, job_ids: Sequence[str], from_step: str | None = None) -> list[str]:
         """Put ended jobs back to pending; see `densefog_core.jobs.JobStore.retry`."""
         now = self._dialect.now()
         more = case((job.c.try_max > job.c.trys, job.c.try_max), else_=job.c.trys + 1)
         values = {"status": "pending", "error": "", "run_at": now, "updated": now, "try_max": more}
-        return self._woken(self._change(job_ids, ENDED, lambda one: {} if is_masked(one.params) else values))
+
+        def forget(connection: Connection, job_id: str) -> None:
+            if from_step is not None:
+                jobsteps.forget(connection, job_id, from_step)
+
+        return self._woken(self._change(job_ids, ENDED, lambda one: {} if is_masked(one.params) else values, forget))
 
     def run_now(self, job_ids: Sequence[str]) -> list[str]:
         """Make pending jobs due now; return the ids it did that for."""
@@ -267,7 +276,11 @@ class SQLJobStore:
         return [one.id for one in changed]
 
     def _change(
-        self, job_ids: Sequence[str], statuses: tuple[str, ...], new: Callable[[Job], Mapping[str, Any]]
+        self,
+        job_ids: Sequence[str],
+        statuses: tuple[str, ...],
+        new: Callable[[Job], Mapping[str, Any]],
+        also: Callable[[Connection, str], object] = lambda connection, job_id: None,
     ) -> list[Job]:
         """Write what ``new`` has for each job that is in one of ``statuses``; return those it has something for."""
 
@@ -277,6 +290,7 @@ class SQLJobStore:
             for one in map(from_row, connection.execute(query.with_for_update()).all()):
                 if values := new(one):
                     connection.execute(update(job).where(job.c.id == one.id).values(**values))
+                    also(connection, one.id)
                     told = {name: values[name] for name in ("status", "error") if name in values}
                     changed.append(replace(one, **told))
             for one in changed:
@@ -291,6 +305,8 @@ class SQLJobStore:
 
         By sorted primary key: a DELETE over a range deadlocks with workers on InnoDB.
         """
+        used = list(self._database.used.values())
+        theirs = [table for table in used if table.info.get(OF_JOB) and schema.is_there(self._database, table)]
 
         def prune(connection: Connection) -> int:
             cut = self._dialect.now(-older_than)
@@ -298,6 +314,10 @@ class SQLJobStore:
             ids = sorted(connection.scalars(old))
             if not ids:
                 return 0
-            return connection.execute(delete(job).where(job.c.id.in_(ids), job.c.status.in_(ENDED))).rowcount
+            pruned = connection.execute(delete(job).where(job.c.id.in_(ids), job.c.status.in_(ENDED))).rowcount
+            for table in theirs:
+                gone = ~exists().where(job.c.id == table.c.job_id)
+                connection.execute(delete(table).where(table.c.job_id.in_(ids), gone))
+            return pruned
 
         return self._database.run(prune)
