@@ -195,9 +195,11 @@ class Reader:
     def serve(self, command: str) -> tuple[int, str]:
         """Stop the server that runs, and start one in the background; return what it says when it is there."""
         self.stop()
+        served = command.replace("densefog-serve", f"densefog-serve --port {self.port}")
         with self._log.open("wb") as log:
             self._server = subprocess.Popen(
-                ["bash", "-c", f"exec env {command.replace('densefog-serve', f'densefog-serve --port {self.port}')}"],
+                # Who starts the suite in the background of a script has Ctrl-C ignored.
+                ["bash", "-c", f"exec env --default-signal=INT {served}"],
                 cwd=self.cwd, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         deadline = time.monotonic() + PATIENCE
@@ -220,13 +222,7 @@ class Reader:
         """Do as Ctrl-C does."""
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
-            try:
-                code = self._server.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                # Python drops a KeyboardInterrupt that comes in a destructor. Press again, as a person would.
-                self._server.send_signal(signal.SIGINT)
-                code = self._server.wait(PATIENCE)
-            assert code == 0, self.log()
+            assert self._server.wait(PATIENCE) == 0, self.log()
             self._server = None
 
     def close(self) -> None:

@@ -157,6 +157,8 @@ def lost(engine: Engine) -> dict[str, Any]:
             invalidated.append(exc.connection_invalidated)
 
     greenlet = gevent.spawn(victim)
+    while not numbers:
+        gevent.sleep(0.01)
     gevent.sleep(0.2)
     with engine.connect() as connection:
         connection.execute(text(kill.format(numbers[0])))
