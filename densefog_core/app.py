@@ -20,6 +20,7 @@ from densefog_core.errors import ErrorTable, PluginError, RegistrationError, Sta
 from densefog_core.errors.iaas_error import ResourceNotBelongsToProject
 from densefog_core.errors.project_error import AccessKeyInvalid
 from densefog_core.errors.table import INTERNAL_CODE, text_of
+from densefog_core.flow import pauses
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
 from densefog_core.jobs.tries import RunningJob
@@ -275,7 +276,7 @@ class App:
         """Return an action with what plugins put around its call."""
         for wrap in self.action_wrappers:
             spec = wrap(spec)
-        return refusing(spec)
+        return pauses.refusing(refusing(spec), self.job_specs, lambda: self.store.pauses)
 
     def told(self, error: BaseException) -> str:
         """Return what tenants read of a job's exception; nothing when the error table has no answer of its own."""

@@ -55,6 +55,7 @@ class ActionSpec:
         deprecated: the day on which it ends, or None.
         deprecated_since: the day on which that was said.
         replaced_by: the action to call instead.
+        refuse_when_paused: the jobs while one of which is paused a call is refused.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ActionSpec:
     deprecated: date | None = None
     deprecated_since: date | None = None
     replaced_by: str | None = None
+    refuse_when_paused: tuple[str, ...] = ()
 
     @property
     def plannable(self) -> bool:
@@ -139,7 +141,8 @@ class ActionRegistry(Registry[ActionSpec]):
                 ``resource_key``; ``operation``, such as ``("volume", "volumeIds")``; ``idempotent``; ``effect``,
                 ``read``, ``create``, ``change`` or ``destroy``; ``returns``, the type of the result where the
                 annotation does not say it; ``tags``; ``examples``, bodies without ``action``; ``deprecated`` and
-                ``deprecated_since``, days such as ``2027-06-01``; ``replaced_by``; ``dry_run=False`` when the handler
+                ``deprecated_since``, days such as ``2027-06-01``; ``replaced_by``;
+                ``refuse_when_paused``, True or the names of jobs; ``dry_run=False`` when the handler
                 calls outside and cannot be planned. They win over those of the handler's `action` mark.
 
         Raises:
@@ -195,6 +198,7 @@ def _build(
     deprecated: str | date | None = None,
     deprecated_since: str | date | None = None,
     replaced_by: str | None = None,
+    refuse_when_paused: bool | str | Sequence[str] = False,
     **unknown: Any,  # noqa: ANN401
 ) -> ActionSpec:
     if unknown:
@@ -227,10 +231,18 @@ def _build(
         deprecated=day_of("deprecated", deprecated, where),
         deprecated_since=day_of("deprecated_since", deprecated_since, where),
         replaced_by=replaced_by,
+        refuse_when_paused=_jobs(name, refuse_when_paused),
     )
 
 
 _NOTHING = object()
+
+
+def _jobs(action: str, given: bool | str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of jobs that an option means; True is the job of the action's own name."""
+    if isinstance(given, bool):
+        return (action,) if given else ()
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _signature(handler: Handler, where: str) -> tuple[Any, Any]:

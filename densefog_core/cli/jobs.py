@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from densefog_core.builtin import job_row
+from densefog_core.cli import pauses
 from densefog_core.cli.tables import as_json, show, show_one
 from densefog_core.current import get_app
 from densefog_core.jobs import Job, JobEvent, JobFilter
+from densefog_core.printable import one_line
 
 STATUSES = ("pending", "running", "finished", "error")
 
@@ -21,6 +23,10 @@ BATCH = 100
 @click.group()
 def jobs() -> None:
     """List, look at and steer jobs."""
+
+
+for command in (pauses.pause, pauses.resume, pauses.pauses):
+    jobs.add_command(command)
 
 
 @jobs.command("list")
@@ -114,13 +120,17 @@ def run_now(job_ids: tuple[str, ...]) -> None:
 @as_json
 def stats(json_output: bool) -> None:
     """Count jobs by action and status, and say how long the oldest has been waiting."""
-    numbers = get_app().store.stats()
+    store = get_app().store
+    paused = [pause.row() for pause in store.pauses.read()]
+    numbers = {**store.stats(), **({"paused": paused} if paused else {})}
     if json_output:
         show_one(numbers, json_output=True)
         return
     show(numbers["jobs"], ["action", "status", "count"], json_output=False)
     oldest = numbers["oldest_pending_seconds"]
     click.echo("nothing is due" if oldest is None else f"the oldest due job has waited {oldest:.0f} s", err=True)
+    for one in paused:
+        click.echo(one_line(f"paused: {one['what']}, by {one['who']}: {one['why']}"), err=True)
 
 
 def _given(ids: Any) -> Any:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from densefog_core.errors.base import (
@@ -62,6 +63,24 @@ class ResourceIsInError(ResourceActionForbiden):
     """The resource is broken."""
 
     text = "Cannot do the action, because resource ({}) is in error."
+
+
+class ActionPaused(ClientRequestException):
+    """The jobs of the action are paused; the message says why, and until when.
+
+    Args:
+        action: which one.
+        why: what its operators say.
+        until: naive UTC, or None.
+
+    .. versionadded:: 1.0
+    """
+
+    ret_code = ResourceActionForbiden.ret_code
+
+    def __init__(self, action: str, why: str, until: datetime | None) -> None:
+        end = "" if until is None else f" until {until:%Y-%m-%dT%H:%M:%SZ}"
+        super().__init__(f"{action} is paused{end}: {why}", {"action": action, "reason": why, "until": until})
 
 
 class ResourceActionUnsupported(BaseResourceException):
@@ -145,6 +164,7 @@ class WaitObjectNotFound(BaseWaiterError):
 
 
 __all__ = [
+    "ActionPaused",
     "ActionsPartialSuccessError",
     "BaseIaasException",
     "BaseJobException",

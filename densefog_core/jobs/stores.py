@@ -9,6 +9,7 @@ from densefog_core.jobs.records import Job, JobFilter, Lease, Outcome, Sighting
 from densefog_core.jobs.searches import CAP, LOOK, FailedJob, JobSearch, JobsFound
 
 if TYPE_CHECKING:
+    from densefog_core.flow.pauses import PauseStore
     from densefog_core.flow.steps import StepStore
 
 
@@ -29,6 +30,10 @@ class JobStore(Protocol):
     @property
     def steps(self) -> StepStore:
         """Where the steps of jobs are; they go with their jobs in `prune`."""
+
+    @property
+    def pauses(self) -> PauseStore:
+        """What `claim` leaves alone for a while."""
 
     def init(self) -> list[str]:
         """Create what is missing and say in a line each what was done."""
@@ -51,6 +56,8 @@ class JobStore(Protocol):
 
     def claim(self, limit: int, actions: Collection[str], name: str = "") -> list[Job]:
         """Take up to ``limit`` due jobs of these actions, oldest ``run_at`` first; each has its new ``trys``.
+
+        What is paused is left alone.
 
         Args:
             limit: jobs.

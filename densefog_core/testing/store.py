@@ -27,7 +27,7 @@ from densefog_core.jobs.causes import MAX_LINE
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked, redact
-from densefog_core.testing.flow import MemorySteps
+from densefog_core.testing.flow import MemoryPauses, MemorySteps
 
 ENDED = ("finished", "error")
 #: The status of the row that an outcome leaves.
@@ -72,6 +72,7 @@ class MemoryStore:
         self._names: dict[str, str] = {}
         self._lock = threading.RLock()
         self.steps = MemorySteps(self._holds, clock)
+        self.pauses = MemoryPauses(clock)
 
     def init(self) -> list[str]:
         """There is nothing to create."""
@@ -98,6 +99,8 @@ class MemoryStore:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
         with self._lock:
             due = [job for job in self._in("pending") if job.run_at <= self._clock() and job.action in actions]
+            pauses = self.pauses.current()
+            due = [job for job in due if pauses.of(job.action, job.project_id) is None]
             due.sort(key=lambda job: (job.run_at, job.id))
             taken = [self._put(job, status="running", trys=job.trys + 1) for job in due[:limit]]
             self._names |= {job.id: name for job in taken}

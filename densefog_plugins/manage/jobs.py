@@ -77,12 +77,13 @@ class DescribeJobStats(Struct, kw_only=True):
 
 
 def describe_job_stats(params: DescribeJobStats) -> dict[str, Any]:
-    """Count jobs by status, up to 10,000 of each, and name the actions of due jobs that nobody handles."""
+    """Count jobs by status, up to 10,000 of each, and say why due ones wait: nobody handles them, or a pause."""
     app = current_app()
     which = Filter(actions=params.actions, project_id=params.project_id)
     counts = {status: app.store.count(search(which, status)) for status in STATUSES}
     rows = [{"status": status, "count": min(n, LOOK), "capped": n >= CAP} for status, n in counts.items()]
-    return {"counts": rows, "oldestDue": app.store.oldest_due(), "unhandled": app.store.unhandled(app.job_specs)}
+    why = {"unhandled": app.store.unhandled(app.job_specs), "paused": [one.row() for one in app.store.pauses.read()]}
+    return {"counts": rows, "oldestDue": app.store.oldest_due(), **why}
 
 
 class DescribeFailures(Struct, kw_only=True):

@@ -52,11 +52,15 @@ class Queue(Collector):
             jobs.add_metric([row["action"], row["status"]], row["count"])
         oldest = GaugeMetricFamily("densefog_queue_oldest_seconds", "Seconds that the oldest due job has waited.")
         oldest.add_metric([], self._stats["oldest_pending_seconds"] or 0.0)
-        return [jobs, oldest]
+        paused = GaugeMetricFamily("densefog_queue_paused", "1 for what is paused.", labels=["what"])
+        for what in self._stats["paused"]:
+            paused.add_metric([what], 1)
+        return [jobs, oldest, paused]
 
     def _ask(self) -> dict[str, Any] | None:
         try:
-            return self._app.store.stats()
+            store = self._app.store
+            return {**store.stats(), "paused": [pause.what for pause in store.pauses.read()]}
         except Exception as exc:  # noqa: BLE001 - the other figures are wanted all the more when the store is away
             _logger.warning("the metrics have no figures of the queue: %s: %s", type(exc).__name__, exc)
             return None

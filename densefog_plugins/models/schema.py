@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 from sqlalchemy import Connection, Index, Inspector, Table, inspect
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from densefog_core.app import App
 from densefog_core.errors import ConfigError
@@ -29,16 +30,43 @@ def use_tables(app: App, *models: type[Own]) -> None:
 
 def is_there(found: Database, table: Table) -> bool:
     """Return whether one of densefog's own tables is in use and in the database; one that was there stays."""
-    if table.name in found.used and table.name not in found.there:
+    if table.name in {**found.used, **found.later} and table.name not in found.there:
         with found.engine.connect().execution_options(read_only=True) as connection:
             if inspect(connection).has_table(table.name):
                 found.there.add(table.name)
     return table.name in found.there
 
 
-def wanted(found: Database) -> list[Table]:
-    """Return the tables that a database must have: the application's on `Base`, and those of densefog's in use."""
-    own = {job.name: job, **found.used}
+def create_later(found: Database, table: Table) -> None:
+    """Create a table that its first use creates, unless it is there.
+
+    Raises:
+        ConfigError: the database's user may not; has the statement for one who may.
+    """
+    if is_there(found, table):
+        return
+    try:
+        with found.engine.begin() as connection:
+            table.create(connection, checkfirst=True)
+    except Exception as exc:
+        if not found.is_database_error(exc):
+            raise
+        if not is_there(found, table):
+            statement = " ".join(str(CreateTable(table).compile(found.engine)).split())
+            raise ConfigError(
+                f"database {found.shown_url} has no table {table.name}, and it cannot be created: "
+                f"{found.reason(exc)}. Let a user that may create it: {statement}"
+            ) from exc
+
+
+def wanted(found: Database, there: Collection[str] = ()) -> list[Table]:
+    """Return the tables that a database must have: the application's on `Base`, and those of densefog's in use.
+
+    Args:
+        found: the database.
+        there: names of the tables that it has; those that a first use has created are among them.
+    """
+    own = {job.name: job, **found.used, **{name: table for name, table in found.later.items() if name in there}}
     theirs = [table for table in Base.metadata.sorted_tables if not table.info.get(COPIED)]
     return [*own.values(), *(table for table in theirs if table.name not in own)]
 
@@ -126,7 +154,7 @@ def _try_claim(found: Database) -> None:
 
 def _compare(inspector: Inspector, found: Database, there: set[str]) -> dict[str, Differences]:
     """Compare densefog's own tables that are there with what it needs; applications look after theirs themselves."""
-    own = [table for table in wanted(found) if table.metadata is Own.metadata and table.name in there]
+    own = [table for table in wanted(found, there) if table.metadata is Own.metadata and table.name in there]
     return {table.name: differences(inspector, table, found.owners.get(table.name, "models")) for table in own}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from densefog_core.jobs import Job, JobEvent, Lease, Sighting, utcnow
+from densefog_core.jobs import Job, JobEvent, JobSearch, Lease, Sighting, utcnow
 from densefog_plugins.worker.book import left_behind
 from densefog_plugins.worker.heartbeat import BEATS
 from densefog_plugins.worker.schedules import Calendar
@@ -120,11 +120,22 @@ class Upkeep:
             pruned = self._through_outages("prune jobs", lambda: self._app.store.prune(retention, PRUNE_BATCH))
             gevent.sleep(0.1 if pruned == PRUNE_BATCH else PRUNE_EVERY * random.uniform(0.5, 1.5))
 
+    def _recur(self, jobs: list[Job]) -> None:
+        """Enqueue recurring jobs; of a paused one that waits already, no more."""
+        store = self._app.store
+        pauses = store.pauses.current()
+
+        def waits(action: str) -> int:
+            return store.count(JobSearch(status="pending", actions=[action]), 1)
+
+        if wanted := [job for job in jobs if pauses.of(job.action, job.project_id) is None or not waits(job.action)]:
+            store.enqueue(wanted)
+
     def _schedule(self) -> None:
         """Enqueue recurring jobs when their time has come."""
         while self._calendar:
             now = utcnow()
             if jobs := self._calendar.due(now):
-                self._through_outages("enqueue recurring jobs", partial(self._app.store.enqueue, jobs))
+                self._through_outages("enqueue recurring jobs", partial(self._recur, jobs))
             self._calendar.enqueued(now)
             gevent.sleep(self._calendar.pause(utcnow()))

@@ -26,6 +26,7 @@ def _show(visit: Visit, *, said: str, wrong: str, code: int = 200) -> Response:
         plugins=_all(visit, "DescribePlugins", "pluginSet"),
         settings=_all(visit, "DescribeSettings", "settingSet", changed=changed),
         schedules=_all(visit, "DescribeSchedules", "scheduleSet"),
+        pauses=visit.caller.get("DescribePauses")["pauseSet"],
         channels=_all(visit, "DescribeChannels", "channelSet"),
     )
 

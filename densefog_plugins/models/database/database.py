@@ -83,7 +83,8 @@ class Database:
         embedded: whether it is the SQLite file that densefog keeps itself, tables included.
         dialect: what differs between databases.
         used: tables of densefog's own that this application needs, by name.
-        there: names of those of them that were seen in the database.
+        later: tables of densefog's own that their first use creates, by name.
+        there: names of those of both that were seen in the database.
         owners: the plugin of each of densefog's own tables.
     """
 
@@ -102,6 +103,7 @@ class Database:
         self.native = Kept(create_engine(self.url, pooled=False, patience=patience, prepared=prepared))
         limit_lock_waits(self.engine, config.db_lock_timeout)
         self.used: dict[str, Table] = {}
+        self.later: dict[str, Table] = {}
         self.there: set[str] = set()
         self.owners: dict[str, str] = {}
         self.dialect = DIALECTS[self.engine.dialect.name]()

@@ -135,7 +135,8 @@ class MySQL(Dialect):
         """See `Dialect.insert_ignoring`; INSERT IGNORE would also swallow values that are too long."""
         from sqlalchemy.dialects import mysql
 
-        return mysql.insert(table).on_duplicate_key_update(id=table.c.id)
+        first = next(iter(table.primary_key))
+        return mysql.insert(table).on_duplicate_key_update({first.name: first})
 
     def is_transient(self, error: BaseException) -> bool:
         """See `Dialect.is_transient`."""

@@ -73,7 +73,9 @@ class Statements:
     _now = ":now"
     _due = DUE
     #: The due jobs behind one, oldest first.
-    _behind = f"{DUE} AND (run_at, id) > (:after, :after_id) {OLDEST}"
+    _behind = f"{DUE} AND (run_at, id) > (:after, :after_id)"
+    _behind_order = OLDEST
+    _project = "project_id"
 
     def __init__(self) -> None:
         self._last: Job | None = None
@@ -89,19 +91,22 @@ class Statements:
         found = connection.execute(_statement(template, self._now, len(actions)), given)
         return found.first() is not None
 
-    def claim(self, connection: Connection, limit: int, actions: Sequence[str], name: str = "") -> list[Job]:
-        """Take due jobs, oldest ``run_at`` first; each has its new ``trys``."""
+    def claim(
+        self, connection: Connection, limit: int, actions: Sequence[str], name: str = "", without: Sequence[str] = ()
+    ) -> list[Job]:
+        """Take due jobs but those of some projects, oldest ``run_at`` first; each has its new ``trys``."""
         kept = CLAIM_NAME.format(name) if name else ""
-        given = {**_values("action", actions), **self._time(), "name": kept}
+        given = {**_values("action", actions), **_values("project", without), **self._time(), "name": kept}
+        others = f"AND {self._project} NOT IN ({_names('project', len(without))}) " if without else ""
         last, taken = self._last, []
         if last is not None and time.monotonic() < self._began + AFRESH:
             behind = {**given, "limit": limit, "after": last.run_at, "after_id": last.id}
-            taken = self._take(connection, self._behind, behind, len(actions))
+            taken = self._take(connection, f"{self._behind} {others}{self._behind_order}", behind, len(actions))
         # Where each statement commits, a second one could be lost with what the first has taken.
         if len(taken) < limit and not (taken and self.single):
             self._began = time.monotonic()
             oldest = {**given, "limit": limit - len(taken)}
-            taken += self._take(connection, f"{self._due} {OLDEST}", oldest, len(actions))
+            taken += self._take(connection, f"{self._due} {others}{OLDEST}", oldest, len(actions))
         self._last = taken[-1] if len(taken) == limit else None
         return taken
 
@@ -143,9 +148,10 @@ class MySQLStatements(Statements):
     # whatever is said of ``run_at``.
     _behind = (
         "status >= 'pending' AND status <= 'pending' AND CAST(action AS BINARY) IN ({actions}) "
-        "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now}) "
-        "ORDER BY status, run_at, id LIMIT :limit"
+        "AND (run_at = :after AND id > :after_id OR run_at > :after AND run_at <= {now})"
     )
+    _behind_order = f"ORDER BY status, {OLDEST.removeprefix('ORDER BY ')}"
+    _project = "CAST(project_id AS BINARY)"
 
     def __init__(self, locks_rows: Callable[[Connection], bool]) -> None:
         super().__init__()

@@ -23,6 +23,7 @@ from densefog_plugins.models import schema
 from densefog_plugins.models.base import OF_JOB
 from densefog_plugins.models.database.database import Database, database
 from densefog_plugins.models.flow import steps as jobsteps
+from densefog_plugins.models.flow.pauses import SQLPauses
 from densefog_plugins.models.jobstore import reads as jobreads
 from densefog_plugins.models.jobstore import reclaiming, searching
 from densefog_plugins.models.jobstore.endings import Endings
@@ -49,6 +50,7 @@ class SQLJobStore:
         on_enqueued: called after jobs that are due were committed.
         last_failures: what is called, by action, in the transaction that ends a job as an error.
         steps: of the jobs.
+        pauses: of actions, of projects, or of all.
     """
 
     def __init__(self, app: App) -> None:
@@ -59,6 +61,7 @@ class SQLJobStore:
         self._outcomes = OutcomeWriter(self._database, self._endings)
         self._reclaimer = Reclaimer(self._dialect, self._endings.call_last_failure)
         self.steps = jobsteps.SQLSteps(self._database)
+        self.pauses = SQLPauses(self._database, app.config.poll_interval)
         # Whether the last claim found nothing.
         self._idle = False
         self.on_enqueued: Callable[[], None] = lambda: None
@@ -126,8 +129,13 @@ class SQLJobStore:
 
     def claim(self, limit: int, actions: Collection[str], name: str = "") -> list[Job]:
         """Take due jobs; see `densefog_core.jobs.JobStore.claim`."""
-        names = sorted(actions)
-        if limit <= 0 or not names or (self._idle and not self._is_due(names)):
+        # Who finds nothing due need not know what is paused: an idle worker does not ask.
+        if limit <= 0 or not actions or (self._idle and not self._is_due(sorted(actions))):
+            return []
+        pauses = self.pauses.current()
+        names = sorted(pauses.left(actions))
+        if not names:
+            self._idle = True
             return []
         repeated = False
 
@@ -137,7 +145,7 @@ class SQLJobStore:
                 # The COMMIT of the attempt before may be done though its answer was lost.
                 reclaiming.give_back(connection, self._dialect, [name])
             repeated = True
-            return self._statements.claim(connection, limit, names, name)
+            return self._statements.claim(connection, limit, names, name, sorted(pauses.projects))
 
         jobs = self._database.run(claim, engine=self._database.fast_engine)
         self._idle = not jobs
@@ -151,7 +159,7 @@ class SQLJobStore:
 
     def _is_due(self, actions: list[str]) -> bool:
         """Look whether a claim is worth a transaction; a claim that is one statement is its own look."""
-        if self._statements.single:
+        if self._statements.single and self.pauses.fresh:
             return True
 
         def look() -> bool:

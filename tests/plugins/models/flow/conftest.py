@@ -44,6 +44,8 @@ def made(url: str | None) -> Iterator[Made]:
             with database(app).engine.begin() as connection:
                 for table in wanted(database(app)):
                     connection.execute(delete(table))
+                for table in database(app).later.values():
+                    table.drop(connection, checkfirst=True)
         return app
 
     yield make
