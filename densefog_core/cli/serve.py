@@ -98,6 +98,8 @@ def fail(error: BaseException, *, verbose: bool) -> NoReturn:
 @click.option("--log-dir", help="Folder of the log files; - is stderr (the default).")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Serve with so many processes on one port.")
 @click.option("--processes", type=click.IntRange(1), default=1, help="Run so many worker processes.")
+@click.option("--only", metavar="ACTION,...", help="Run jobs of these actions only.")
+@click.option("--except", "without", metavar="ACTION,...", help="Leave jobs of these actions to other workers.")
 @click.option(
     "--no-supervisor", is_flag=True, help="Serve in this very process: where systemd or a container starts it again."
 )
@@ -105,7 +107,7 @@ def fail(error: BaseException, *, verbose: bool) -> NoReturn:
 @click.version_option(package_name="densefog", prog_name="densefog-serve")
 def serve(
     what: tuple[str, ...], host: str, port: int, api_name: str, log_dir: str | None, workers: int, processes: int,
-    no_supervisor: bool, verbose: bool, **options: Any,  # noqa: ANN401
+    only: str | None, without: str | None, no_supervisor: bool, verbose: bool, **options: Any,  # noqa: ANN401
 ) -> None:
     """Serve the installed actions, and run the installed jobs.
 
@@ -116,9 +118,11 @@ def serve(
     """
     make_output_printable()
     try:
-        configure(log_dir=log_dir, **options)
-        fall_back(CONF, log_dir="-").apply(gevent=True)
         roles, routes = _what(what)
+        if "worker" not in roles and (only or without):
+            raise ConfigError("--only and --except say which jobs a worker runs; an API runs none")
+        configure(log_dir=log_dir, worker_only=_actions(only), worker_except=_actions(without), **options)
+        fall_back(CONF, log_dir="-").apply(gevent=True)
         count = _count(roles, workers, processes)
         if no_supervisor and count > 1:
             raise ConfigError("--no-supervisor is for one process; leave out --workers and --processes")
@@ -127,6 +131,16 @@ def serve(
         _serve(roles, routes, api_name, host, port)
     except StartupError as exc:
         fail(exc, verbose=verbose)
+
+
+def _actions(given: str | None) -> list[str] | None:
+    """Return the actions of a list with commas."""
+    if given is None:
+        return None
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
+        raise ConfigError("--only and --except take actions, with commas between")
+    return names
 
 
 def _what(words: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:

@@ -26,7 +26,7 @@ from densefog_core.jobs.running import failure, run_job
 from densefog_core.jobs.searches import FailedJob, JobSearch, JobsFound
 from densefog_core.jobs.stores import JobStore
 from densefog_core.jobs.tries import JobControl, RunningJob, current_job
-from densefog_core.jobs.workers import Worker, WorkerFactory
+from densefog_core.jobs.workers import Worker, WorkerFactory, chosen
 
 __all__ = [
     "LAPSED",
@@ -52,6 +52,7 @@ __all__ = [
     "Sighting",
     "Worker",
     "WorkerFactory",
+    "chosen",
     "current_job",
     "failure",
     "job",

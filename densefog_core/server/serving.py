@@ -16,7 +16,7 @@ from typing import Protocol
 from densefog_core.actions.transports import Transport
 from densefog_core.app import App
 from densefog_core.config import CONF
-from densefog_core.jobs.workers import Worker
+from densefog_core.jobs.workers import Worker, chosen
 from densefog_core.server import notify
 
 _logger = logging.getLogger("densefog.server")
@@ -86,7 +86,7 @@ def serve(app: App, apis: Sequence[tuple[Served, str, int]], worker: Worker | No
             announce("no plugin authenticates calls: whoever reaches an address may call everything there")
         thread = None if worker is None else _run_worker(worker, signals, failures)
         if thread is not None:
-            announce(f"worker runs jobs of {len(app.job_specs)} actions (pid {os.getpid()})")
+            announce(f"worker runs jobs of {len(chosen(app.job_specs, app.config))} actions (pid {os.getpid()})")
         # What was loaded stays to the end: the garbage collector need not look at it over and over.
         gc.collect()
         gc.freeze()

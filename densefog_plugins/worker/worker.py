@@ -21,6 +21,7 @@ from densefog_core.jobs import (
     JobTimeout,
     LeaseLost,
     Outcome,
+    chosen,
     failure,
     run_job,
 )
@@ -67,6 +68,7 @@ class GeventWorker:
         self._exec_timeout: float = config.exec_timeout
         self._poll_interval: float = config.poll_interval
         self._lease: float = config.lease
+        self._specs = chosen(app.job_specs, config)
         self._tries = Tries()
         self._book = Book(config, self._exec_size)
         self._watchdog = Watchdog(self._tries)
@@ -163,7 +165,7 @@ class GeventWorker:
         heartbeat.start()
         count = 0
         try:
-            while jobs := self._app.store.claim(self._pick_size, self._app.job_specs):
+            while jobs := self._app.store.claim(self._pick_size, self._specs):
                 for job in jobs:
                     self._tries[job.lease] = self._new_try(job)
                 for job in jobs:
@@ -196,7 +198,7 @@ class GeventWorker:
                 pause = FIRST_POLL if woken else min(pause * 2, self._poll_interval)
 
     def _claim(self, limit: int) -> list[Job]:
-        return self._through_outages("claim jobs", lambda: self._claims.take(limit, self._app.job_specs)) or []
+        return self._through_outages("claim jobs", lambda: self._claims.take(limit, self._specs)) or []
 
     def _through_outages(self, what: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
         """Do ``work``; while the store fails, log it once and try again, ever more slowly."""

@@ -47,6 +47,20 @@ def test_api_and_worker_as_two_processes(start: Start, tmp_path: Path):
     assert worker.log.count("Strange") == 1
 
 
+def test_workers_share_the_actions_out(start: Start, tmp_path: Path) -> None:
+    """What one does not take, it does not touch; another does."""
+    address = start("api").address()
+    volumes, instances = (data(address, name, **params)["jobId"] for name, params in (
+        ("CreateVolumes", {"size": 1}), ("CreateInstances", {}),
+    ))
+    only = start("worker", "--only", "CreateVolumes,DeleteVolumes")
+    only.line(r"worker runs jobs of 2 actions")
+    eventually(lambda: statuses(tmp_path)[volumes] == ("finished", 1), "the end of the job")
+    assert statuses(tmp_path)[instances] == ("pending", 0)
+    start("worker", "--except", "CreateVolumes")
+    eventually(lambda: statuses(tmp_path)[instances] == ("finished", 1), "the end of the other")
+
+
 def test_the_manage_api_serves_its_own_actions_only(start: Start, cloud: str):
     manage = start("api", "--api", "manage").address()
     assert data(manage, "DescribeStrays") == {"strays": {"volume": [], "instance": []}}
