@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import ModuleType
 from typing import Any
 
@@ -16,13 +16,14 @@ from densefog_core.actions.keys import KeyState, no_keys
 from densefog_core.actions.records import Request, request
 from densefog_core.actions.transports import HeaderSource, Page, TransportFactory
 from densefog_core.config import CONF, Config, declared_by
-from densefog_core.errors import ErrorTable, PluginError, RegistrationError, StartupError
-from densefog_core.errors.iaas_error import ResourceNotBelongsToProject
+from densefog_core.errors import ConfigError, ErrorTable, PluginError, RegistrationError, StartupError
+from densefog_core.errors.iaas_error import ResourceNotBelongsToProject, Unreadable
 from densefog_core.errors.project_error import AccessKeyInvalid
 from densefog_core.errors.table import INTERNAL_CODE, text_of
 from densefog_core.flow import pauses
 from densefog_core.functions import attempt, guarded
 from densefog_core.jobs import Job, JobEvent, JobRegistry, JobSpec, JobStore, new_job
+from densefog_core.jobs.sealed import opened
 from densefog_core.jobs.tries import RunningJob
 from densefog_core.jobs.workers import WorkerFactory
 from densefog_core.notify import ChannelFactory, Notifier, declare_options
@@ -34,6 +35,7 @@ from densefog_core.plugins.records import PluginRecord
 from densefog_core.plugins.strays import check_settings
 from densefog_core.redact import hiding
 from densefog_core.registry import Gate, Registry, StartUpDict, StartUpList
+from densefog_core.sealing import REMEDY, SETTING, Cipher, configured_cipher
 
 #: Seconds that notices get at shutdown even when running jobs took all the time there was: one may be of such a job.
 LAST_NOTICES = 2.0
@@ -136,6 +138,7 @@ class App:
         self._store: JobStore | None = None
         self._store_lock = threading.Lock()
         self._started = False
+        self._cipher: Cipher | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _SET_AT_START:
@@ -176,7 +179,23 @@ class App:
         for registry in self._registries():
             registry.freeze(loaded.check)
         self.job_specs = dict(self.jobs.items())
+        self._check_keys()
         return self
+
+    def _check_keys(self) -> None:
+        encrypted = next((name for name, spec in self.job_specs.items() if spec.encrypted), None)
+        if encrypted is not None and self.cipher() is None:
+            owner = self.jobs.owner(encrypted)
+            raise ConfigError(f"job {encrypted!r} of {owner} is encrypted, and setting {SETTING} is not set; {REMEDY}")
+
+    def cipher(self) -> Cipher | None:
+        """Return what seals and opens the values of encrypted jobs, made when it is first needed; None without keys.
+
+        .. versionadded:: 1.0
+        """
+        if self._cipher is None:
+            self._cipher = configured_cipher(self.config)
+        return self._cipher
 
     def _registries(self) -> tuple[Registry[Any] | ErrorTable, ...]:
         return self.actions, self.jobs, self.errors, self.channels, self.transports, self.workers, self.stores
@@ -301,10 +320,31 @@ class App:
                     store = self.pick(self.stores, self.config.store)(self)
                     store.on_enqueued = self._wake
                     store.last_failures = {
-                        name: spec.on_last_failure for name, spec in self.job_specs.items() if spec.on_last_failure
+                        name: self._opening(spec.on_last_failure)
+                        for name, spec in self.job_specs.items()
+                        if spec.on_last_failure
                     }
                     self._store = store
         return self._store
+
+    def opened(self, job: Job) -> Job:
+        """Return a job of the store with its params and its result as they were before they were encrypted.
+
+        Raises:
+            Unreadable: no key of setting ``secret_keys`` opens them.
+
+        .. versionadded:: 1.0
+        """
+        return opened(job, self.cipher)
+
+    def _opening(self, function: Callable[[Job], object]) -> Callable[[Job], object]:
+        def call(job: Job) -> object:
+            # Without the key it still knows the resources, which must not stay as they are.
+            with suppress(Unreadable):
+                job = self.opened(job)
+            return function(job)
+
+        return call
 
     def _resources_of(self, job_id: str) -> list[str]:
         job = self.store.get(job_id)
@@ -320,9 +360,10 @@ class App:
 
     def new_job(self, action: str, params: Mapping[str, Any] | None = None, **options: Any) -> Job:  # noqa: ANN401
         """Return the record of a new job, with what plugins add to its params; see `densefog_core.enqueue`."""
+        beside: dict[str, Any] = {}
         for _, more in self._job_params:
-            params = {**(params or {}), **(more(action=action) or {})}
-        return new_job(self.job_specs, action, params, **options)
+            beside |= more(action=action) or {}
+        return new_job(self.job_specs, action, params, beside=beside, cipher=self.cipher, **options)
 
     def call_job(self, running: RunningJob, handler: Callable[[RunningJob], Any]) -> Any:  # noqa: ANN401
         """Run a job's handler, through the hook when a plugin wraps it."""

@@ -15,6 +15,7 @@ from densefog_core.actions.records import request
 from densefog_core.actions.transports import Page
 from densefog_core.errors.catalogue import ErrorRow
 from densefog_core.jobs import Job, JobFilter, JobStore
+from densefog_core.jobs.sealed import shown
 from densefog_core.jobs.told import told
 
 Ids = Annotated[list[str], Meta(max_length=100)]
@@ -49,7 +50,7 @@ def job_row(job: Job, *, raw: bool = False) -> dict[str, Any]:
         "action": job.action,
         "status": job.status,
         "resourceIds": job.resource_ids,
-        "result": job.result,
+        "result": shown(job.result),
         "error": job.error if raw else told(job.error),
         "trys": job.trys,
         "tryMax": job.try_max,

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from densefog_core.redact.values import Secret
+
 #: Deepest nesting of a request body; deeper ones are refused before they cost anything.
 MAX_DEPTH = 32
 
@@ -160,6 +162,30 @@ def _default(value: object) -> Any:  # noqa: ANN401
 
 _compact = json.JSONEncoder(default=_default, allow_nan=False, ensure_ascii=False).encode
 _pretty = json.JSONEncoder(ensure_ascii=False, indent=4, sort_keys=True).encode
+
+
+def dumps_revealed(value: object, found: Callable[[str], object] = lambda secret: None) -> str:
+    """Encode ``value`` as `dumps` does, with each `Secret` in it as its value: for what is encrypted.
+
+    Args:
+        value: what to encode.
+        found: called with the value of each secret.
+
+    Raises:
+        TypeError, ValueError: see `dumps`.
+
+    .. versionadded:: 1.0
+    """
+
+    def default(value: object) -> Any:  # noqa: ANN401
+        if not isinstance(value, Secret):
+            return _default(value)
+        found(value.reveal())
+        return value.reveal()
+
+    text = json.dumps(value, default=default, allow_nan=False, ensure_ascii=False)
+    text.encode()
+    return text
 
 
 def dumps(value: object, *, pretty: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Texts that only holders of a key can read: secrets of access keys.
+"""Texts that only holders of a key can read: secrets of access keys, and the values of encrypted jobs.
 
 The keys are no part of the database: who reads its tables, or a backup of them, learns nothing.
 """
@@ -22,7 +22,7 @@ SETTING = "secret_keys"
 REMEDY = (
     "make one with: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
 )
-#: Opened texts that are remembered: to open one costs as much as a query.
+#: Opened texts that `Cipher.remembered` keeps: to open one costs as much as a query.
 REMEMBERED = 1024
 
 
@@ -54,7 +54,7 @@ class Cipher:
                 raise ConfigError(f"setting {SETTING}: key {number} is no Fernet key; {REMEDY}") from None
         self._fernet = MultiFernet(fernets)
         self._invalid = InvalidToken
-        self.open = lru_cache(REMEMBERED)(self._open)
+        self.remembered = lru_cache(REMEMBERED)(self.open)
 
     def seal(self, text: str) -> str:
         """Return the text sealed, in characters of URL-safe base64, a third longer and 100 characters more."""
@@ -71,7 +71,7 @@ class Cipher:
         except self._invalid:
             raise Unreadable from None
 
-    def _open(self, sealed: str) -> str:
+    def open(self, sealed: str) -> str:
         """Return what `seal` was given.
 
         Raises:

@@ -151,7 +151,7 @@ CORE_SETTINGS = (
     Setting(name="body_elements", default=50_000, minimum=1,
             help="Elements that all arrays of a request's body may have together."),
     Setting(name="secret_keys", type=list, default=[], secret=True,
-            help="Fernet keys that secrets of access keys are sealed with; the first one seals, all open."),
+            help="Fernet keys that secrets of access keys, and encrypted jobs, are sealed with; the first seals."),
     Setting(name="secret_keys_file", help="File of further such keys, one a line."),
     Setting(name="trusted_proxies", type=list, default=[], help="Addresses or networks whose X-Forwarded-For counts."),
     Setting(name="transport", default="wsgi", help="The transport plugin that serves APIs."),

@@ -12,7 +12,9 @@ from densefog_core.cli import pauses
 from densefog_core.cli.tables import as_json, show, show_one
 from densefog_core.current import get_app
 from densefog_core.jobs import Job, JobEvent, JobFilter
+from densefog_core.jobs.sealed import shown
 from densefog_core.printable import one_line
+from densefog_core.redact import redact
 
 STATUSES = ("pending", "running", "finished", "error")
 
@@ -69,9 +71,9 @@ def show_job(job_id: str, json_output: bool) -> None:
     job = store.get(job_id)
     if job is None:
         raise click.ClickException(f"there is no job {job_id}")
-    more = {"params": job.params, "tryPeriod": job.try_period}
+    more = {"params": redact(job.params), "tryPeriod": job.try_period}
     if steps := store.steps.read([job_id]).get(job_id):
-        more["steps"] = [{**step.row(), "value": step.value} for step in steps]
+        more["steps"] = [{**step.row(), "value": shown(step.value)} for step in steps]
     show_one({**job_row(job, raw=True), **more}, json_output=json_output)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from densefog_core.flow.steps import Steps
 from densefog_core.jobs.records import Job, LeaseLost
+from densefog_core.jobs.sealed import Vault
 from densefog_core.jobs.stores import JobStore
 
 
@@ -31,6 +32,6 @@ class StoreControl:
         """See `densefog_core.jobs.JobControl.sleep`."""
         self._sleep(seconds)
 
-    def steps(self, job: Job) -> Steps:
+    def steps(self, job: Job, vault: Vault) -> Steps:
         """See `densefog_core.jobs.JobControl.steps`."""
-        return Steps(job, self._store.steps)
+        return Steps(job, self._store.steps, vault)

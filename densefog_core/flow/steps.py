@@ -13,11 +13,14 @@ from typing import Any, Protocol
 from densefog_core import jsontext
 from densefog_core.errors import StepRefused
 from densefog_core.jobs.records import MAX_TEXT, Job, Lease, LeaseLost
+from densefog_core.jobs.sealed import Vault
 from densefog_core.printable import one_line
 from densefog_core.redact import holds_secret, redact
 
 #: Characters of a step's name.
 MAX_NAME = 200
+
+_REMEDY = "; declare the job encrypted=True"
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,13 @@ class Steps:
     Args:
         job: the record as it was claimed.
         store: where its steps are kept.
+        vault: how their values are stored.
     """
 
-    def __init__(self, job: Job, store: StepStore) -> None:
+    def __init__(self, job: Job, store: StepStore, vault: Vault) -> None:
         self._job = job
         self._store = store
+        self._vault = vault
         self._kept: dict[str, Any] | None = None if job.trys > 1 else {}
         self._used: set[str] = set()
 
@@ -84,30 +89,31 @@ class Steps:
         if self._kept is None:
             self._kept = {step.name: step.value for step in self._store.read([self._job.id]).get(self._job.id, ())}
         if name in self._kept:
-            return self._kept[name]
+            return self._vault.open(self._kept[name])
         try:
             value = function()
         except BaseException:
             self._used.discard(name)
             raise
-        value = self._storable(name, value)
-        if not self._store.keep(self._job.lease, name, value):
+        stored = self._storable(name, value)
+        if not self._store.keep(self._job.lease, name, stored):
             raise LeaseLost("the job was cancelled, or taken over by another worker")
-        return value
+        return self._vault.open(stored)
 
     def _storable(self, name: str, value: object) -> Any:  # noqa: ANN401
-        """Return a value as a later try gets it."""
-        if holds_secret(value):
-            raise self._refused(name, "returned a Secret, which is not stored")
+        """Return a value as it is kept."""
+        seals = self._vault.seals
+        if not seals and holds_secret(value):
+            raise self._refused(name, f"returned a Secret, which is not stored{_REMEDY}")
         try:
-            text = jsontext.dumps(value)
+            text = jsontext.dumps(self._vault.seal(value) if seals else value)
             plain = jsontext.loads(text)
         except (TypeError, ValueError, RecursionError) as exc:
             raise self._refused(name, f"returned what is not JSON ({exc})") from None
         if (size := len(text.encode())) > MAX_TEXT:
             raise self._refused(name, f"returned {size} bytes, and {MAX_TEXT} are stored; keep the data elsewhere")
-        if redact(plain) != plain:
-            raise self._refused(name, "returned a secret, which is not stored")
+        if not seals and redact(plain) != plain:
+            raise self._refused(name, f"returned a secret, which is not stored{_REMEDY}")
         return plain
 
     def _refused(self, name: object, why: str) -> StepRefused:

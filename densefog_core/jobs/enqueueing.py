@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +14,10 @@ from densefog_core.errors import JobRefused
 from densefog_core.ids import SYSTEM_PROJECT, new_id
 from densefog_core.jobs.handlers import JobSpec, wrong
 from densefog_core.jobs.records import KEYED_CHARS, MAX_PROJECT, MAX_TEXT, Job, utcnow
+from densefog_core.jobs.sealed import Vault
 from densefog_core.redact import HIDDEN, holds_secret
 from densefog_core.registry import did_you_mean
+from densefog_core.sealing import Cipher
 
 
 def new_job(
@@ -28,14 +30,21 @@ def new_job(
     try_period: int | None = None,
     try_max: int | None = None,
     key: str | None = None,
+    beside: Mapping[str, Any] | None = None,
+    cipher: Callable[[], Cipher | None] = lambda: None,
 ) -> Job:
-    """Build and check the record of a new job; see `densefog_core.enqueue`."""
+    """Build and check the record of a new job; see `densefog_core.enqueue`.
+
+    Args:
+        specs: the handlers by action.
+        beside: what plugins add to the params; it is stored as it is.
+        cipher: returns what seals the params of an encrypted job.
+    """
     spec = specs.get(action)
     if spec is None:
         hint = did_you_mean(action, specs)
         raise JobRefused(f"no installed package handles job {action!r}{hint}; nothing is enqueued")
-    params = dict(params or {})
-    _check_params(action, params)
+    stored = _storable(spec, dict(params or {}), beside or {}, Vault(cipher, seals=spec.encrypted))
     tries = spec.try_max if try_max is None else try_max
     period = spec.try_period if try_period is None else try_period
     if why := wrong("try_max", tries) or wrong("try_period", period):
@@ -47,7 +56,7 @@ def new_job(
     return Job(
         id=new_id("job-") if key is None else keyed_id(action, key),
         action=action,
-        params=params,
+        params=stored,
         project_id=project,
         try_max=tries,
         try_period=period,
@@ -66,16 +75,35 @@ def keyed_id(action: str, key: str) -> str:
     return "job-" + base64.b32encode(digest).decode()[:KEYED_CHARS].lower()
 
 
-def _check_params(action: str, params: dict[str, Any]) -> None:
+def _storable(spec: JobSpec, params: dict[str, Any], beside: Mapping[str, Any], vault: Vault) -> dict[str, Any]:
+    """Return params as they are stored.
+
+    Raises:
+        JobRefused: they are not JSON, do not fit the handler's type, hold a secret that is not encrypted, or are too
+            large.
+    """
+    action = spec.action
     try:
-        text = jsontext.dumps(params)
+        stored = {**(vault.sealed_params(params) if vault.seals else params), **beside}
+        text = jsontext.dumps(stored)
         # What does not come back from the table would reach the handler as something else.
-        jsontext.loads(text)
+        plain = jsontext.loads(text)
+        if vault.seals:
+            plain = jsontext.loads(jsontext.dumps_revealed(params))
     except (TypeError, ValueError, RecursionError) as exc:
         raise JobRefused(f"job {action!r}: its params are not JSON ({exc}); nothing is enqueued") from None
-    if HIDDEN in text and holds_secret(params):
-        raise JobRefused(f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; pass .reveal()")
-    size = len(text.encode())
+    if not vault.seals and HIDDEN in text and holds_secret(params):
+        raise JobRefused(
+            f"job {action!r}: its params hold a Secret, which would be stored as {HIDDEN}; declare it "
+            "encrypted=True, or pass .reveal()"
+        )
+    if spec.typed and (why := spec.typed.misfit(plain)):
+        raise JobRefused(f"job {action!r}: its params do not fit {why}; nothing is enqueued")
+    _check_size(action, len(text.encode()))
+    return stored
+
+
+def _check_size(action: str, size: int) -> None:
     if size > MAX_TEXT:
         _refuse_large_request()
         raise JobRefused(

@@ -6,7 +6,7 @@ import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, overload
 
 from densefog_core.errors import RegistrationError
@@ -14,6 +14,7 @@ from densefog_core.functions import camel_case, check_plain, open_parameters, pl
 from densefog_core.jobs.records import MAX_SECONDS, MAX_TRIES, Job
 from densefog_core.jobs.schedules import parse
 from densefog_core.jobs.tries import RunningJob
+from densefog_core.jobs.typed import TypedParams, typed_params
 from densefog_core.registry import Registry
 
 _logger = logging.getLogger("densefog.jobs")
@@ -33,6 +34,7 @@ class JobSpec:
         action: the name jobs are enqueued under.
         handler: the function as it was written.
         call: the function adapted: takes the `RunningJob`, returns the result.
+        typed: the class that it wants its params as, or None for a dict.
         try_max: default number of tries of a new job.
         try_period: default seconds; a failed try n waits ``try_period * n``.
         timeout: seconds a try may take; None takes ``CONF.exec_timeout``.
@@ -41,17 +43,21 @@ class JobSpec:
             resources out of their ``-ing`` status; in the transaction that ends the job.
         every: run it by itself, without params: a time such as ``30s``, ``5m``, ``2h`` or ``1d``, counted from midnight
             UTC, or a cron line in UTC.
+        encrypted: whether params, steps and result are stored encrypted by the keys of setting ``secret_keys``; so they
+            are when a member of the params' class is a `Secret`.
     """
 
     action: str
     handler: Handler
     call: Callable[[RunningJob], Any]
+    typed: TypedParams | None = None
     try_max: int = 3
     try_period: int = 600
     timeout: float | None = None
     backoff: Callable[[int], float] | None = None
     on_last_failure: Callable[[Job], object] | None = None
     every: str | None = None
+    encrypted: bool = False
 
     @property
     def takes_job(self) -> bool:
@@ -118,8 +124,8 @@ class JobRegistry(Registry[JobSpec]):
             name: at most 50 characters.
             handler: called with what its signature names out of ``params``, ``job``, ``time_sleep`` and
                 ``is_last_chance``; returns a JSON value.
-            **options: ``try_max``, ``try_period``, ``timeout``, ``backoff``, ``on_last_failure``, ``every`` of
-                `JobSpec`.
+            **options: ``try_max``, ``try_period``, ``timeout``, ``backoff``, ``on_last_failure``, ``every``,
+                ``encrypted`` of `JobSpec`.
 
         Raises:
             RegistrationError: the name is taken, the signature cannot be called, or an option is wrong.
@@ -140,7 +146,8 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
     if not name or len(name) > MAX_ACTION:
         raise RegistrationError(f"job {name!r}: the name must have 1 to {MAX_ACTION} characters")
     try:
-        spec = JobSpec(name, handler, adapt(name, handler), **options)
+        typed = typed_params(handler, f"job {name!r}: {place_of(handler)}")
+        spec = JobSpec(name, handler, adapt(name, handler, typed), typed, **options)
     except TypeError as exc:
         raise RegistrationError(f"job {name!r}: {exc}; known options: {', '.join(_OPTIONS)}") from None
     timeout = None if spec.timeout is None else wrong("timeout", spec.timeout)
@@ -148,7 +155,7 @@ def make_spec(name: str, handler: Handler, options: Mapping[str, Any]) -> JobSpe
         raise RegistrationError(f"job {name!r}: {why}")
     if spec.every is not None:
         parse(name, spec.every)
-    return spec
+    return replace(spec, encrypted=True) if typed is not None and typed.has_secret else spec
 
 
 def wrong(option: str, value: object) -> str | None:
@@ -162,7 +169,7 @@ def wrong(option: str, value: object) -> str | None:
 _LIMITS: dict[str, tuple[Any, float, int]] = {
     "try_max": (int, 1, MAX_TRIES), "try_period": (int, 0, MAX_SECONDS), "timeout": (int | float, 0.001, MAX_SECONDS),
 }
-_OPTIONS = tuple(JobSpec.__dataclass_fields__)[3:]
+_OPTIONS = tuple(JobSpec.__dataclass_fields__)[4:]
 _UNNAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
 
 _ARGUMENTS: dict[str, Callable[[RunningJob], Any]] = {
@@ -173,7 +180,7 @@ _ARGUMENTS: dict[str, Callable[[RunningJob], Any]] = {
 }
 
 
-def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
+def adapt(name: str, handler: Handler, typed: TypedParams | None = None) -> Callable[[RunningJob], Any]:
     """Return ``handler`` as a function of the `RunningJob`, decided once by its signature.
 
     Raises:
@@ -191,5 +198,8 @@ def adapt(name: str, handler: Handler) -> Callable[[RunningJob], Any]:
             raise RegistrationError(
                 f"{where} asks for {parameter.name!r}; a job handler can ask for {', '.join(_ARGUMENTS)}"
             )
-    arguments = tuple((key, _ARGUMENTS[key]) for key in dict.fromkeys(wanted))
+    filled = dict(_ARGUMENTS)
+    if typed is not None:
+        filled["params"] = lambda running: typed.convert(running.job.params)
+    arguments = tuple((key, filled[key]) for key in dict.fromkeys(wanted))
     return lambda running: handler(**{key: get(running) for key, get in arguments})

@@ -10,9 +10,11 @@ from densefog_core.context import entered
 from densefog_core.errors.table import text_of
 from densefog_core.jobs.handlers import JobSpec
 from densefog_core.jobs.records import Job, JobShutdown, JobTimeout, LeaseLost, Outcome
+from densefog_core.jobs.sealed import Vault
 from densefog_core.jobs.told import with_answer
-from densefog_core.jobs.tries import JobControl, RunningJob, storable
+from densefog_core.jobs.tries import JobControl, RunningJob
 from densefog_core.redact import keep, redact_text
+from densefog_core.sealing import Cipher
 
 _logger = logging.getLogger("densefog.jobs")
 
@@ -23,6 +25,7 @@ def run_job(
     claimed: Job,
     control: JobControl,
     answer: Callable[[BaseException], str],
+    cipher: Callable[[], Cipher | None] = lambda: None,
 ) -> Outcome:
     """Run one try of a job and say what became of it; write nothing.
 
@@ -32,11 +35,13 @@ def run_job(
         claimed: the record as the store's ``claim`` returned it.
         control: the worker's part of the job's scope.
         answer: returns what tenants read of an exception, or nothing.
+        cipher: returns what opens and seals the values of encrypted jobs.
     """
-    with entered(RunningJob(claimed, control)) as running:
+    with entered(RunningJob(claimed, control, Vault(cipher, seals=spec.encrypted))) as running:
         try:
+            running.open()
             result = call(running, spec.call)
-            return Outcome(claimed, "finished", result=storable(result))
+            return Outcome(claimed, "finished", result=running.storable(result))
         except JobShutdown:
             return Outcome(claimed, "released")
         except LeaseLost as exc:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from densefog_core import jsontext
 from densefog_core.context import Proxy, Scope
 from densefog_core.jobs.records import MAX_TEXT, Job
+from densefog_core.jobs.sealed import Vault
 from densefog_core.redact import redact
 
 
@@ -23,8 +24,8 @@ class JobSteps(Protocol):
 class JobControl(Protocol):
     """What a worker lends to the handlers that it runs."""
 
-    def steps(self, job: Job) -> JobSteps:
-        """Return the steps of a try that begins."""
+    def steps(self, job: Job, vault: Vault) -> JobSteps:
+        """Return the steps of a try that begins, stored as ``vault`` says."""
 
     def progress(self, job: Job, value: Any) -> None:  # noqa: ANN401
         """Store progress under the fence; raise LeaseLost when the job is not this try's any more."""
@@ -43,16 +44,29 @@ class RunningJob(Scope):
         project_id: the job's.
     """
 
-    def __init__(self, job: Job, control: JobControl) -> None:
+    def __init__(self, job: Job, control: JobControl, vault: Vault | None = None) -> None:
         self.job = replace(job, params=deepcopy(job.params))
         self.is_last_chance = job.trys >= job.try_max
         self.context_id = job.id[-4:]
         self.project_id = job.project_id
         self._control = control
+        self._vault = vault or Vault(lambda: None, seals=False)
         self._steps: JobSteps | None = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - forwards to the record
         return getattr(self.job, name)
+
+    def open(self) -> None:
+        """Open what is sealed of the job, and hide its secrets wherever they turn up from here.
+
+        Raises:
+            Unreadable: no key opens it.
+        """
+        self.job = replace(self.job, params=self._vault.params(self.job.params))
+
+    def storable(self, result: object) -> Any:  # noqa: ANN401
+        """Return a result as its column takes it: sealed if the job is encrypted, else without secrets."""
+        return self._vault.result(result) if self._vault.seals else storable(result)
 
     def progress(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
         """Write ``value`` (JSON) to the job's ``result`` while it runs.
@@ -61,7 +75,7 @@ class RunningJob(Scope):
             LeaseLost: another worker has taken the job over; stop working on it.
             TypeError, ValueError: it is not JSON.
         """
-        self._control.progress(self.job, storable(value))
+        self._control.progress(self.job, self.storable(value))
 
     def step(self, name: str, function: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the function returns, as JSON
         """Return what ``function`` returns, which is kept with the job: a later try does not call it again.
@@ -71,7 +85,8 @@ class RunningJob(Scope):
 
         Args:
             name: of the step, at most 200 characters, once in each try.
-            function: does it, and returns JSON of at most 65,535 bytes without secrets.
+            function: does it, and returns JSON of at most 65,535 bytes, without secrets unless the job is
+                encrypted.
 
         Raises:
             LeaseLost: another worker has taken the job over; nothing is kept.
@@ -80,7 +95,7 @@ class RunningJob(Scope):
         .. versionadded:: 1.0
         """
         if self._steps is None:
-            self._steps = self._control.steps(self.job)
+            self._steps = self._control.steps(self.job, self._vault)
         return self._steps.run(name, function)
 
     def sleep(self, seconds: float) -> None:

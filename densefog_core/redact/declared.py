@@ -15,7 +15,7 @@ HIDDEN = "********"
 #: Secrets of one call that are looked for; each costs one pass over each text.
 MAX_DECLARED = 256
 #: A shorter one is part of many words: only as a word of its own it is hidden.
-_SHORT = 4
+SHORT = 4
 
 
 class Declares(Protocol):
@@ -79,7 +79,7 @@ def hide_declared(text: str) -> str:
     # The longest first: one may be a part of another.
     for secret in sorted(secrets, key=len, reverse=True):
         for written in {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}:
-            if len(written) >= _SHORT:
+            if len(written) >= SHORT:
                 text = text.replace(written, HIDDEN)
             else:
                 text = re.sub(rf"(?<!\w){re.escape(written)}(?!\w)", HIDDEN, text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from densefog_core.redact.declared import HIDDEN, declare, hide_declared
+from densefog_core.redact.declared import HIDDEN, SHORT, declare, hide_declared
 from densefog_core.redact.names import is_secret_key
 from densefog_core.redact.text import redact_text
 
@@ -79,6 +79,23 @@ def is_masked(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(map(is_masked, value.values()))
     return any(map(is_masked, value)) if isinstance(value, list | tuple) else isinstance(value, str) and HIDDEN in value
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """Yield the texts in nested dicts and lists that have the name of a secret and are long enough to be one."""
+    yield from _hidden_in(value, redact(value))
+
+
+def _hidden_in(value: Any, redacted: Any) -> Iterator[str]:  # noqa: ANN401
+    if isinstance(value, str):
+        if redacted == HIDDEN and len(value) >= SHORT and value != HIDDEN:
+            yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _hidden_in(item, HIDDEN if redacted == HIDDEN else redacted[key])
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _hidden_in(item, HIDDEN if redacted == HIDDEN else redacted[index])
 
 
 def without_declared(value: Any) -> Any:  # noqa: ANN401

@@ -70,7 +70,7 @@ class TestApp(App):
     def _run_job(self, job: Job) -> None:
         self.emit(JobEvent("started", job))
         control = StoreControl(self.store, time.sleep)
-        outcome = run_job(self.job_specs[job.action], self.call_job, job, control, self.told)
+        outcome = run_job(self.job_specs[job.action], self.call_job, job, control, self.told, self.cipher)
         if self.store.finish([outcome])[0]:
             kind: Any = {"retry": "retrying", "error": "failed"}.get(outcome.status, outcome.status)
             self.emit(JobEvent(kind, job, outcome.error, outcome.exception))
@@ -81,7 +81,7 @@ class TestApp(App):
         Raises:
             AssertionError: there is none; lists those that there are.
         """
-        pending, _ = self.store.page(JobFilter(status=["pending"], limit=100))
+        pending = [self.opened(job) for job in self.store.page(JobFilter(status=["pending"], limit=100))[0]]
         for job in pending:
             if job.action == action and params.items() <= job.params.items():
                 return job

@@ -25,8 +25,9 @@ from densefog_core.jobs import (
 )
 from densefog_core.jobs.causes import MAX_LINE
 from densefog_core.jobs.ends import CANCELLED, failed, is_lost_try, lost
+from densefog_core.jobs.sealed import cleaned
 from densefog_core.jobs.searches import CAP, LOOK
-from densefog_core.redact import is_masked, redact
+from densefog_core.redact import is_masked
 from densefog_core.testing.flow import MemoryPauses, MemorySteps
 
 ENDED = ("finished", "error")
@@ -132,7 +133,7 @@ class MemoryStore:
             return outcome.unsure and self._says(outcome)
         job = self.jobs[outcome.job.id]
         if outcome.status == "finished":
-            self._put(job, status="finished", error="", result=outcome.result, params=redact(job.params))
+            self._put(job, status="finished", error="", result=outcome.result, params=cleaned(job.params))
         elif outcome.status == "error" and native:
             self._put(job, error=lost(job.which_try, outcome.error), updated=LAPSED)
         elif outcome.status == "error":
@@ -273,7 +274,7 @@ class MemoryStore:
         """There is nothing to give back."""
 
     def _end(self, job: Job, error: str) -> Job:
-        ended = self._put(job, status="error", error=error, params=redact(job.params))
+        ended = self._put(job, status="error", error=error, params=cleaned(job.params))
         if job.action in self.last_failures:
             told = replace(ended, params=job.params)
             guarded(f"on_last_failure of {job.action}", f"for {job.id}", self.last_failures[job.action], told)

@@ -17,6 +17,8 @@ from densefog_core.jobs.causes import MAX_LINE, cause_of
 ACTIONS = ("Create", "Delete")
 #: A member that must be gone from the row of a job that has ended, and one that must stay.
 SECRET = {"password": "hunter2", "name": "a"}
+#: What the core gives a store of an encrypted job.
+SEALED = {"resource_ids": ["vol-1"], "$secret": "gAAAAABn" + "sk-live_Ab3-" * 9}
 #: Seconds; more than the whole second that a store may round by.
 LEASE, LONGER = 1, 3
 MINUTE = timedelta(minutes=1)
@@ -303,6 +305,17 @@ class StoreConformance:
         store.finish([Outcome(failed, "error", error="x")])
         assert store.retry([failed.id]) == []
         assert _row(store, failed).status == "error"
+
+    def test_sealed_params_stay_and_such_a_job_can_be_retried(self, store: JobStore) -> None:
+        """Whatever ends it; see `densefog_core.jobs.sealed.cleaned`."""
+        jobs = [_running(store, params=SEALED, try_max=1) for _ in range(3)]
+        ends = [Outcome(jobs[0], "error", error="x"), Outcome(jobs[1], "finished", result=SEALED)]
+        assert store.finish(ends) == [True, True]
+        store.cancel([jobs[2].id])
+        assert [_row(store, job).params for job in jobs] == [SEALED] * 3
+        assert _row(store, jobs[1]).result == SEALED
+        assert set(store.retry([job.id for job in jobs])) == {job.id for job in jobs}
+        assert [job.params for job in _take(store)] == [SEALED] * 3
 
     def test_run_now_makes_pending_jobs_due(self, store: JobStore) -> None:
         """And no others."""

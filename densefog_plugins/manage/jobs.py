@@ -15,6 +15,7 @@ from densefog_core.errors.iaas_error import JobNotFound
 from densefog_core.jobs import FailedJob, Job, JobSearch
 from densefog_core.jobs.causes import cause_of, cause_text
 from densefog_core.jobs.records import Status
+from densefog_core.jobs.sealed import shown
 from densefog_core.jobs.searches import CAP, LOOK
 from densefog_core.redact import is_masked, redact
 from densefog_plugins.manage.filters import Filter, Ids, read_token, search, token
@@ -34,7 +35,7 @@ def describe_job(params: DescribeJob) -> dict[str, Any]:
     job = store.get(params.job_id)
     if job is None:
         raise JobNotFound(params.job_id)
-    steps = [{**step.row(), "value": step.value} for step in store.steps.read([job.id]).get(job.id, ())]
+    steps = [{**step.row(), "value": shown(step.value)} for step in store.steps.read([job.id]).get(job.id, ())]
     more = {"params": redact(job.params), "hasSecrets": is_masked(job.params), "tryPeriod": job.try_period}
     return {**operator_row(job), **more, "steps": steps}
 

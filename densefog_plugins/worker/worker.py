@@ -256,7 +256,7 @@ class GeventWorker:
         try:
             with serving(self._app):
                 spec = self._app.job_specs[one.job.action]
-                return run_job(spec, self._app.call_job, one.job, self._control, self._app.told)
+                return run_job(spec, self._app.call_job, one.job, self._control, self._app.told, self._app.cipher)
         finally:
             timer.close()
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, Row, Str
 from densefog_core import jsontext
 from densefog_core.ids import SYSTEM_PROJECT
 from densefog_core.jobs import Job
-from densefog_core.redact import redact
+from densefog_core.jobs.sealed import cleaned
 from densefog_plugins.models.base import DIALECTS, Own
 
 #: Bytes of an error's text; a TEXT column of MySQL holds 65,535.
@@ -134,5 +134,5 @@ def storable_error(error: str) -> str:
 
 def cleaned_params(one: Job) -> dict[str, Any]:
     """Return the column `params` without its secrets, or nothing when there are none to hide."""
-    cleaned = redact(one.params)
-    return {} if cleaned == one.params else {"params": dump(cleaned)}
+    kept = cleaned(one.params)
+    return {} if kept == one.params else {"params": dump(kept)}

@@ -39,7 +39,7 @@ class Sealer:
         Raises:
             Unreadable: no key opens it.
         """
-        return self._cipher().open(sealed)
+        return self._cipher().remembered(sealed)
 
     def renew(self, sealed: str) -> str:
         """Return the same, sealed with the first key.
