@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 
 from densefog_core.config import Config, Entry, entries
 from densefog_core.redact import is_secret_key
@@ -22,12 +23,16 @@ def shared_opener(path: str, flags: int) -> int:
 
 
 def make_private(path: str | os.PathLike[str]) -> None:
-    """Make an empty file that only its owner can read, unless there is one.
+    """Make an empty file that only its owner can read, unless there is one, which is not opened.
+
+    To close any descriptor of a file takes from the process all POSIX locks that it has on it: SQLite's, too, and the
+    next process to leave would take the write-ahead log along (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 
     Raises:
         OSError: it cannot be made there.
     """
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
 
 
 def readable_secrets(config: Config) -> Iterator[str]:
