@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -56,6 +56,10 @@ class Scope:
     secrets: set[str] | None = None
     _teardowns: list[Callable[[], object]] | None = None
     _waits: tuple[Callable[[], object], ...] = ()
+
+    def named_secrets(self) -> Collection[str]:
+        """Return the values in its parameters that only their names tell to be secrets."""
+        return ()
 
     def on_teardown(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` when this request or job has ended, the last added first."""

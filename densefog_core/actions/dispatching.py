@@ -15,7 +15,7 @@ from densefog_core.errors import ErrorTable, UnknownAction
 from densefog_core.errors.iaas_error import ValidationError
 from densefog_core.errors.table import INTERNAL_CODE, MapError
 from densefog_core.plugins.observers import Implementations, tell
-from densefog_core.redact import declared, hide_declared, without_declared
+from densefog_core.redact import declared, hide_declared, known, without_values
 
 _logger = logging.getLogger("densefog.dispatch")
 
@@ -125,6 +125,9 @@ class Dispatcher:
         spec = self._actions.get(request.action)
         if spec is None:
             raise UnknownAction(request.action)
+        if spec.find_secrets is not None:
+            # Also of a call that is refused, or answered as it was before: nothing is converted then.
+            request.secrets = {value for value in spec.find_secrets(request.params) if value} or None
         return spec
 
     def _let_in(self, request: Request) -> None:
@@ -147,7 +150,8 @@ class Dispatcher:
     @staticmethod
     def _envelope(data: object, spec: ActionSpec, *, pretty: bool) -> str:
         try:
-            data = _without_secrets(data)
+            if secrets := declared():
+                data = _without_secrets(data, secrets)
             return jsontext.dumps({"data": data, "retCode": 0, "message": None}, pretty=pretty)
         except (TypeError, ValueError, RecursionError) as exc:
             handler = f"{spec.handler.__module__}.{getattr(spec.handler, '__qualname__', spec.handler)}"
@@ -186,7 +190,9 @@ def error_reply(
 ) -> Reply:
     """Return the envelope of an error."""
     try:
-        data, message = _without_secrets(data), hide_declared(message)
+        if secrets := known():
+            # Not only those that types declare: what an error quotes was not meant to be said.
+            data, message = _without_secrets(data, secrets), hide_declared(message, secrets)
         text = jsontext.dumps({"data": data, "retCode": ret_code, "message": message}, pretty=pretty)
     except (TypeError, ValueError, RecursionError):
         _logger.exception("the data of an error with retCode %d is not JSON and is left out", ret_code)
@@ -195,9 +201,9 @@ def error_reply(
     return Reply(text, ret_code, context_id)
 
 
-def _without_secrets(data: Any) -> Any:  # noqa: ANN401
-    """Return what a reply holds without what the call has declared as `Secret`, whose values may turn up anywhere."""
-    return without_declared(jsontext.loads(jsontext.dumps(data))) if declared() else data
+def _without_secrets(data: Any, secrets: set[str]) -> Any:  # noqa: ANN401
+    """Return what a reply holds without these values, which may turn up anywhere."""
+    return without_values(jsontext.loads(jsontext.dumps(data)), secrets)
 
 
 def _bytes(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar, overload
@@ -56,6 +56,7 @@ class ActionSpec:
         deprecated_since: the day on which that was said.
         replaced_by: the action to call instead.
         refuse_when_paused: the jobs while one of which is paused a call is refused.
+        find_secrets: yields the values in its parameters that its type declares to be secrets; None without any.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ActionSpec:
     deprecated_since: date | None = None
     replaced_by: str | None = None
     refuse_when_paused: tuple[str, ...] = ()
+    find_secrets: Callable[[dict[str, Any]], Iterable[str]] | None = None
 
     @property
     def plannable(self) -> bool:
@@ -209,12 +211,13 @@ def _build(
     documentation = inspect.getdoc(handler) or ""
     known_effect, effect_known = effect_of(name, effect, where)
     result = result if returns is None else returns
+    params_schema = schema or typed.json_schema(None if takes is _NOTHING else takes)
     return ActionSpec(
         name=name,
         handler=handler,
         call=_adapt(handler, where, takes, schema),
         apis=(api,) if isinstance(api, str) else tuple(api),
-        params_schema=schema or typed.json_schema(None if takes is _NOTHING else takes),
+        params_schema=params_schema,
         result_schema=typed.result_schema(result),
         summary=documentation.partition("\n")[0],
         description=documentation,
@@ -232,6 +235,7 @@ def _build(
         deprecated_since=day_of("deprecated_since", deprecated_since, where),
         replaced_by=replaced_by,
         refuse_when_paused=_jobs(name, refuse_when_paused),
+        find_secrets=typed.secret_finder(params_schema),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from densefog_core.context import Proxy, Scope, new_context_id
+from densefog_core.redact import secrets_in
 
 
 class Request(Scope):
@@ -47,6 +48,7 @@ class Request(Scope):
     dry_run: bool = False
     read_only: bool = False
     operation_id: str | None = None
+    _named: Collection[str] | None = None
 
     def __init__(
         self,
@@ -64,6 +66,16 @@ class Request(Scope):
         self.context_id = context_id or new_context_id()
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.remote_addr = remote_addr
+
+    def named_secrets(self) -> Collection[str]:
+        """Return the values in its parameters and headers that only their names tell to be secrets."""
+        if self._named is None:
+            # What looks for them redacts, and asks again.
+            self._named = ()
+            headers = list(secrets_in(dict(self.headers)))
+            # Behind the name of a scheme: `Bearer x`.
+            self._named = {*secrets_in(self.params), *headers, *(value.rpartition(" ")[2] for value in headers)}
+        return self._named
 
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 from densefog_core import jsontext
 from densefog_core.errors.iaas_error import Unreadable
 from densefog_core.jobs.records import MAX_TEXT, Job
-from densefog_core.redact import HIDDEN, declare, redact, secrets_in
+from densefog_core.redact import HIDDEN, declare, redact
 from densefog_core.sealing import Cipher
 
 #: The member that a sealed value has. It is the name of a secret, so that whatever redacts hides it.
@@ -90,8 +90,6 @@ class Vault:
         params = dict(stored)
         if is_sealed(stored):
             params |= self.open({SEALED: params.pop(SEALED)})
-        for secret in secrets_in(params):
-            declare(secret)
         return params
 
     def result(self, value: object) -> Any:  # noqa: ANN401

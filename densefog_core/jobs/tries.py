@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +11,7 @@ from densefog_core import jsontext
 from densefog_core.context import Proxy, Scope
 from densefog_core.jobs.records import MAX_TEXT, Job
 from densefog_core.jobs.sealed import Vault
-from densefog_core.redact import redact
+from densefog_core.redact import redact, secrets_in
 
 
 class JobSteps(Protocol):
@@ -52,6 +52,7 @@ class RunningJob(Scope):
         self._control = control
         self._vault = vault or Vault(lambda: None, seals=False)
         self._steps: JobSteps | None = None
+        self._named: Collection[str] = ()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - forwards to the record
         return getattr(self.job, name)
@@ -63,6 +64,12 @@ class RunningJob(Scope):
             Unreadable: no key opens it.
         """
         self.job = replace(self.job, params=self._vault.params(self.job.params))
+        # Now, for the handler may change its params.
+        self._named = set(secrets_in(self.job.params))
+
+    def named_secrets(self) -> Collection[str]:
+        """Return the values in its params that only their names tell to be secrets."""
+        return self._named
 
     def storable(self, result: object) -> Any:  # noqa: ANN401
         """Return a result as its column takes it: sealed if the job is encrypted, else without secrets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -23,6 +23,9 @@ class Declares(Protocol):
 
     secrets: set[str] | None
     """The values, None as long as there are none."""
+
+    def named_secrets(self) -> Collection[str]:
+        """Return what only its name in the parameters tells of; it is hidden in texts, and not in replies."""
 
 
 #: The call or job that runs here; `densefog_core.context` sets it.
@@ -44,6 +47,12 @@ def declared() -> set[str] | None:
     return _of_failure.get() if running is None else running.secrets
 
 
+def known() -> set[str]:
+    """Return all secrets of the running call or job: those that it has declared, and those in its parameters."""
+    running: Declares | None = scope.get()
+    return (declared() or set()).union(() if running is None else running.named_secrets())
+
+
 #: Where those of a job go whose try has ended: its failure is told of after it.
 _KEPT = "__densefog_secrets__"
 _of_failure: ContextVar[set[str] | None] = ContextVar("densefog_secrets", default=None)
@@ -51,7 +60,7 @@ _of_failure: ContextVar[set[str] | None] = ContextVar("densefog_secrets", defaul
 
 def keep(error: BaseException) -> None:
     """Let ``error`` carry the secrets of the job that it ended; see `hiding`."""
-    if secrets := declared():
+    if secrets := known():
         setattr(error, _KEPT, secrets)
 
 
@@ -65,14 +74,13 @@ def hiding(error: BaseException | None) -> Iterator[None]:
         _of_failure.reset(token)
 
 
-def hide_declared(text: str) -> str:
-    """Return ``text`` without the secrets of the running call or job.
+def hide_declared(text: str, secrets: set[str] | None = None) -> str:
+    """Return ``text`` without the secrets of the running call or job, or those that are given.
 
     They are found as they are, and as JSON, Python and addresses write them. A text that more than `MAX_DECLARED`
     of them would have to be looked for in is hidden as a whole.
     """
-    secrets = declared()
-    if not secrets or not text:
+    if not text or not (secrets := known() if secrets is None else secrets):
         return text
     if len(secrets) > MAX_DECLARED:
         return HIDDEN

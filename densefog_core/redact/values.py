@@ -98,13 +98,13 @@ def _hidden_in(value: Any, redacted: Any) -> Iterator[str]:  # noqa: ANN401
             yield from _hidden_in(item, HIDDEN if redacted == HIDDEN else redacted[index])
 
 
-def without_declared(value: Any) -> Any:  # noqa: ANN401
-    """Return nested JSON without the secrets that the running call or job has declared; names do not count."""
+def without_values(value: Any, secrets: set[str]) -> Any:  # noqa: ANN401
+    """Return nested JSON without these secrets, wherever they turn up; names do not count."""
     if isinstance(value, str):
-        return hide_declared(value)
+        return hide_declared(value, secrets)
     if isinstance(value, dict):
-        return {key: without_declared(item) for key, item in value.items()}
-    return [without_declared(item) for item in value] if isinstance(value, list) else value
+        return {key: without_values(item, secrets) for key, item in value.items()}
+    return [without_values(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def redact(value: Any) -> Any:  # noqa: ANN401

@@ -22,7 +22,7 @@ from tests.kit.steps import Counter, Counting, Machine
 #: Patterns for what the application or the operator writes.
 OWN = {
     "densefog_core.config", "densefog_core.actions.declaring", "densefog_core.jobs.schedules", "densefog_core.cli.new",
-    "densefog_core.cli.plugins", "densefog_plugins.ratelimit.limiter",
+    "densefog_core.cli.pauses", "densefog_core.cli.plugins", "densefog_plugins.ratelimit.limiter",
 }  # fmt: skip
 #: What the first of a few digits or letters decides, or msgspec looks for.
 SHORT = {r":[0-9]{1,5}(?=[/?#]|\Z)", r"\.([^.\[`]+)|\[(\d+)\]", r"^[A-Za-z0-9._-]+(?![\s\S])"}

@@ -11,9 +11,18 @@ from typing import Any
 
 from densefog_core.actions.params.jsonschema import schema_validator, validate_request
 from densefog_core.actions.params.kinds import Params, Unsupported, is_model, is_untyped
+from densefog_core.actions.params.secrets import secret_finder
 from densefog_core.errors import RegistrationError
 
-__all__ = ["converter", "json_schema", "result_checker", "result_schema", "schema_validator", "validate_request"]
+__all__ = [
+    "converter",
+    "json_schema",
+    "result_checker",
+    "result_schema",
+    "schema_validator",
+    "secret_finder",
+    "validate_request",
+]
 
 Convert = Callable[[Params], Any]
 
