@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from densefog_core.app import App
 from densefog_core.config import Config
 from densefog_core.current import set_current_app
-from densefog_core.jobs import Job, JobStore, new_job
+from densefog_core.jobs import Job, JobSpec, JobStore, new_job
 from densefog_core.testing import FrozenClock, MemoryStore
 from densefog_plugins.models.database.database import database
 from densefog_plugins.models.jobstore.store import SQLJobStore
@@ -69,11 +69,7 @@ class Harness:
 
 class _AnyAction(dict[str, Any]):
     def get(self, action: str, default: Any = None) -> Any:
-        return _Spec()
-
-
-class _Spec:
-    try_max, try_period = 3, 600
+        return JobSpec(action, handler=bool, call=bool)
 
 
 def make_job(action: str = "Create", params: dict[str, Any] | None = None, **options: Any) -> Job:
